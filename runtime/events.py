@@ -1,0 +1,145 @@
+"""Everything that can happen to a conversation. Facts, each with what is needed to decide.
+
+An event log is a conversation: the same events at the same times give the same effects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .frames import Pcm
+
+
+class Head(StrEnum):
+    """What the model makes of the words so far, before it answers."""
+
+    ANSWER = "answer"
+    """A finished thing to answer."""
+    WAIT = "wait"
+    """The person is not finished: keep listening unless the silence gets long."""
+    SILENT = "silent"
+    """Nothing to answer: noise, or speech that is not for the agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceActivity:
+    """The VAD's judgement of one window. `pts` is the end of the window, in samples."""
+
+    pts: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptChanged:
+    """What was understood so far of the utterance in progress, whole (not a delta)."""
+
+    text: str
+    pts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSeen:
+    """A picture's latents are in the cache. `pts` in 90 kHz ticks."""
+
+    pts: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CameraChanged:
+    """The person switched the camera on or off."""
+
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextTyped:
+    """A typed question; it is a whole turn."""
+
+    text: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeadReady:
+    """The model's first judgement of a shadow. `confidence` 0..1."""
+
+    turn: int
+    head: Head
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokensReady:
+    """The next words of an answer, ready to be shown as they are (with leading space)."""
+
+    turn: int
+    text: str
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceReady:
+    """Voiced audio of one phrase of a turn, mono at SPEAKING_RATE, in order."""
+
+    turn: int
+    pcm: Pcm
+    text: str
+    """The words this audio begins to say; empty for the rest of a phrase already begun."""
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The peer has been sent (and, with acknowledgement, has played) so many samples of a turn."""
+
+    turn: int
+    samples: int
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """The client asked to stop the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUpdated:
+    """The client changed the session's settings (already validated)."""
+
+    instructions: str | None = None
+    turn_detection: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    """A part that serves this conversation failed; `what` names it, `why` is for the person."""
+
+    what: str
+    why: str
+    is_fatal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGone:
+    """The transport ended."""
+
+    why: str
+
+
+Event = (
+    VoiceActivity
+    | TranscriptChanged
+    | PictureSeen
+    | CameraChanged
+    | TextTyped
+    | HeadReady
+    | TokensReady
+    | VoiceReady
+    | Played
+    | CancelRequested
+    | SessionUpdated
+    | StageFailed
+    | PeerGone
+)

@@ -1,0 +1,133 @@
+"""What the parts of the runtime need from each other, written by the side that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from .events import Event
+from .frames import AudioChunk, Pcm, VideoFrame
+from .mailboxes import Bounded, Latest
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One conversation's place in an engine. A result for an older generation reaches nobody."""
+
+    index: int
+    generation: int
+
+
+class Engine(Protocol):
+    """The one thread that owns the models. Every method returns at once and may be called from the
+    event loop only; work goes in through one queue, results come back as events in one
+    `call_soon_threadsafe` per tick, through the `deliver` given to `open`.
+
+    `deliver` gets lists of (event, stamps): `stamps` maps a latency-ledger stage name to monotonic
+    seconds measured inside the engine (for example {"latents_ready": t, "first_token": t}).
+    """
+
+    def open(self, deliver: Callable[[list[Delivery]], None]) -> Slot:
+        """Take a slot. Raises `EngineFull` (reason and retry hint) when none is free."""
+        ...
+
+    def hear(self, slot: Slot, chunk: AudioChunk) -> None:
+        """More of the person's audio (any length). Cut into WINDOWs, judged by the VAD and encoded;
+        answered by one `VoiceActivity` per window and `TranscriptChanged` when the text changes.
+        The engine encodes while the VAD probability is not negligible (with pre-roll)."""
+        ...
+
+    def look(self, slot: Slot, frame: VideoFrame) -> None:
+        """A picture the sampler accepted; answered by `PictureSeen`. Only the newest waits."""
+        ...
+
+    def set_camera(self, slot: Slot, is_on: bool) -> None:
+        """With the camera off the model knows that it sees nothing."""
+        ...
+
+    def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
+        """Begin a shadow answer to what was heard (or to typed `text`): answered by one `HeadReady`
+        then, unless the head is SILENT or WAIT, by `TokensReady` events to the last one."""
+        ...
+
+    def retract(self, slot: Slot, turn: int) -> None:
+        """Drop a shadow: the cache is cut back to the person's last latent; listening goes on."""
+        ...
+
+    def commit(self, slot: Slot, turn: int) -> None:
+        """The shadow became the turn; the utterance is closed and the next one starts fresh."""
+        ...
+
+    def cancel(self, slot: Slot, turn: int, heard: str) -> None:
+        """Cut the committed turn: decode no more, keep only `heard` of the answer in the cache."""
+        ...
+
+    def forget(self, slot: Slot) -> None:
+        """Drop the latents of the utterance in progress (it was noise)."""
+        ...
+
+    def close(self, slot: Slot) -> None:
+        """Give the slot back. Results under way reach nobody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One result of an engine or a voice with the times it took."""
+
+    event: Event
+    stamps: Mapping[str, float]
+
+
+class Voice(Protocol):
+    """Text to PCM, streaming, in a worker process; same delivery rule as `Engine`."""
+
+    def open(self, deliver: Callable[[list[Delivery]], None]) -> int:
+        """Returns a handle for one conversation."""
+        ...
+
+    def speak(self, handle: int, turn: int, phrase: str, is_last: bool) -> None:
+        """Synthesise one phrase; answered by `VoiceReady` events in order."""
+        ...
+
+    def cancel(self, handle: int, turn: int) -> None:
+        """Nothing of this turn is delivered after this call returns."""
+        ...
+
+    def close(self, handle: int) -> None: ...
+
+
+class Playout(Protocol):
+    """Paced audio to the peer."""
+
+    def play(self, turn: int, pcm: Pcm, is_last: bool) -> None:
+        """Queue mono PCM at SPEAKING_RATE. Sent in 20 ms packets, in real time."""
+        ...
+
+    def flush(self) -> int:
+        """Drop what is queued; returns how many samples of the current turn were sent."""
+        ...
+
+
+class Transport(Protocol):
+    """A peer we exchange media and messages with. The mailboxes close when the peer is gone."""
+
+    audio: Bounded[AudioChunk]
+    video: Latest[VideoFrame]
+    messages: Bounded[Mapping[str, object]]
+    """Decoded client events (objects with a str "type"); bad ones are answered by the transport."""
+    playout: Playout
+
+    def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
+        """Who is told (turn, samples sent of it, is_done, monotonic time) after each packet sent."""
+        ...
+
+    def send(self, message: Mapping[str, object]) -> None:
+        """Queue a message for the peer; an `event_id` is added. Bounded; a peer that does not read
+        is closed."""
+        ...
+
+    async def close(self, why: str) -> None:
+        """Idempotent; ends every task, thread and socket of this peer."""
+        ...
