@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
-from .scenes import COLORS, LETTERS, PLACES, SHAPES, Item, Scene, place_of, side_is_empty
+from .scenes import COLORS, LETTERS, PLACES, SHAPES, Item, Scene, items_at, place_of
 
 Split = Literal["train", "test"]
 
@@ -1085,15 +1085,6 @@ def _matching(intent: Intent, scene: Scene) -> list[Item]:
     ]
 
 
-def _at_place(intent: Intent, scene: Scene) -> list[Item] | None:
-    """The one object at a place; [] where that side is clearly empty; None where it is unclear."""
-    assert intent.place is not None
-    there = [item for item in scene.items if place_of(scene, item) == intent.place]
-    if len(there) == 1:
-        return there
-    return [] if side_is_empty(scene, intent.place) else None
-
-
 def _read_answer(intent: Intent, scene: Scene) -> tuple[str, str] | None:
     if scene.card is None:
         wanted = "card" if intent.topic == "read" else intent.topic
@@ -1128,10 +1119,10 @@ def _fact(intent: Intent, scene: Scene) -> tuple[str, str] | None:
     if not scene.items and intent.shape is None and intent.color is None and intent.place is None:
         return NOTHING, "nothing"
     if intent.place is not None:
-        there = _at_place(intent, scene)
+        there = items_at(scene, intent.place)
         if there is None:
             return None
-        matching = there
+        matching = list(there)
     if not matching:
         return _missing(intent)
     if family == "colour":
@@ -1178,8 +1169,8 @@ def pair(
 ) -> tuple[int, Exchange] | None:
     """Choose a scene for a question such that the answers come out balanced.
 
-    Of the candidates (32 or more are wise) it first draws an answer key evenly, giving "it is not
-    there" and "I can't see" a smaller share, then a scene with that key. Returns the index of the
+    Of the candidates (32 or more are wise) it first draws an answer key evenly, giving "I don't
+    see a star" and "I can't see" a smaller share, then a scene with that key. Returns the index of the
     scene and the exchange, or None where no candidate fits.
     """
     intent = understand(question)
@@ -1198,13 +1189,15 @@ def pair(
 def _balance_class(exchange: Exchange) -> str:
     if exchange.family == "describe":
         return f"{exchange.key.count(',')} of them"
+    if exchange.key.startswith("no "):
+        return "missing"
     if exchange.family in ("colour", "shape") and " " in exchange.key:
-        return "no" if exchange.key.startswith("no ") else "several"
+        return "several"
     return exchange.key.split()[0] if exchange.key else ""
 
 
 def _share(key: str) -> float:
-    return {"can't": 0.25, "nothing": 0.25, "several": 2.0}.get(key, 1.0)
+    return {"can't": 0.25, "nothing": 0.25, "missing": 0.5, "several": 2.0}.get(key, 1.0)
 
 
 # Family weights of a question asked about a scene that is already there.
@@ -1218,7 +1211,7 @@ _ABOUT_CARD: Final[dict[str, float]] = {
     "thanks": 0.01, "goodbye": 0.01, "chatter": 0.03,
 }  # fmt: skip
 # Scenes with few objects are common; asking for their number less often balances the counts.
-_COUNT_WEIGHT: Final = (4.0, 0.45, 0.6, 0.9, 1.3, 4.0)
+_COUNT_WEIGHT: Final = (1.3, 0.4, 1.6, 1.9, 2.2, 3.2)
 
 
 def ask(
@@ -1268,8 +1261,7 @@ def _fitting_intent(scene: Scene | None, rng: random.Random, family: str) -> Int
         return intent
     if family == "exists":
         return _exists_intent(scene, rng, intent)
-    present = rng.random() < (0.75 if family == "count" else 0.88)
-    if not present:
+    if rng.random() < 0.12:
         return intent
     if intent.place is not None:
         places = [p for p in (place_of(scene, item) for item in scene.items) if p is not None]
