@@ -6,6 +6,7 @@ averaged down to 96 x 96. H, W: height and width in pixels; colours are RGB thro
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterator
 from functools import cache
@@ -47,7 +48,9 @@ def render_frames(
     Uncompressed: a video codec adds its own marks.
     """
     margin = max(4, height // 24)
-    canvas = paint(scene, width + 2 * margin, height + 2 * margin, np.random.default_rng(scene.seed))
+    canvas = paint(
+        scene, width + 2 * margin, height + 2 * margin, np.random.default_rng(scene.seed)
+    )
     if not scene.is_dark:
         canvas = _light(canvas, scene.lighting)
     drift = np.zeros(3)  # x and y in margins, turn in degrees
@@ -81,7 +84,7 @@ def _flat(rgb: tuple[int, int, int], width: int, height: int) -> Image:
     return np.full((height, width, 3), rgb, np.uint8)
 
 
-def _mix(weight: Plane, one: tuple[int, int, int], two: tuple[int, int, int]) -> Image:
+def _mix(weight: Plane | Points, one: tuple[int, int, int], two: tuple[int, int, int]) -> Image:
     """weight [H, W] in 0–1: 0 is the first colour, 1 the second."""
     a, b = np.asarray(one, np.float32), np.asarray(two, np.float32)
     return (a + weight[..., None] * (b - a)).astype(np.uint8)
@@ -184,7 +187,7 @@ def _darkness(width: int, height: int, rng: np.random.Generator) -> Image:
         base = np.full(3, rng.uniform(0, 24)) + rng.uniform(0, 5, 3)
     glow = 1 + rng.uniform(0, 0.6) * _ramp(width, height, rng.uniform(0, 360))
     noise = rng.standard_normal((height, width, 3), dtype=np.float32) * rng.uniform(0.5, 7)
-    return np.clip(base * glow[..., None] + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(base * glow[..., None] + noise, 0, 255), np.uint8)
 
 
 # --- objects --------------------------------------------------------------------------------
@@ -234,13 +237,14 @@ def outline(shape: str) -> Points:
 
 def _turned(points: Points, degrees: float) -> Points:
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return points @ np.array([(c, s), (-s, c)])
+    return np.asarray(points @ np.array([(c, s), (-s, c)]), np.float64)
 
 
 def item_points(item: Item, width: int, height: int, fit: float = 1.0) -> Points:
     """An object's corners [N, 2] in pixels of a picture of this size."""
     scale = item.size * height * fit
-    return _turned(outline(item.shape), item.angle) * scale + (item.x * width, item.y * height)
+    shape = _turned(outline(item.shape), item.angle) * scale
+    return np.asarray(shape + np.array([item.x * width, item.y * height]), np.float64)
 
 
 def _draw_item(canvas: Image, item: Item, fit: float, rng: np.random.Generator) -> None:
@@ -294,9 +298,7 @@ _BUILT_IN: Final = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_
 @cache
 def font_files() -> tuple[Path, ...]:
     """The known fonts this machine has, in a fixed order; empty where there are none or no Pillow."""
-    try:
-        import PIL.ImageFont  # noqa: F401 - only whether it is there
-    except ImportError:
+    if importlib.util.find_spec("PIL") is None:
         return ()
     found: dict[str, Path] = {}
     for folder in map(Path, _FONT_PLACES):
@@ -305,21 +307,24 @@ def font_files() -> tuple[Path, ...]:
     return tuple(found[name] for name in _FONT_NAMES if name in found)
 
 
-@cache
 def glyph(symbol: str, font: int) -> Image:
     """A symbol's ink [H, W] (255 where inked), cropped, H = 128; font counts through those there."""
-    files = font_files()
-    choice = font % (len(_BUILT_IN) + len(files))
+    choice = font % (len(_BUILT_IN) + len(font_files()))
+    return _glyph(symbol, choice, font // 7 % 3 if choice < len(_BUILT_IN) else 0)
+
+
+@cache
+def _glyph(symbol: str, choice: int, weight: int) -> Image:
     if choice < len(_BUILT_IN):
         board = np.zeros((400, 400), np.uint8)
-        thick = 6 + font // 7 % 3 * 5
+        thick = 6 + weight * 5
         cv2.putText(board, symbol, (80, 300), _BUILT_IN[choice], 8, 255, thick, cv2.LINE_AA)
     else:
         from PIL import Image as PilImage
         from PIL import ImageDraw, ImageFont
 
         picture = PilImage.new("L", (400, 400))
-        face = ImageFont.truetype(str(files[choice - len(_BUILT_IN)]), 240)
+        face = ImageFont.truetype(str(font_files()[choice - len(_BUILT_IN)]), 240)
         ImageDraw.Draw(picture).text((80, 40), symbol, fill=255, font=face)
         board = np.asarray(picture, np.uint8)
     ys, xs = np.nonzero(board > 64)
@@ -331,12 +336,14 @@ def glyph(symbol: str, font: int) -> Image:
 def _draw_card(canvas: Image, card: Card, fit: float) -> None:
     height, width = canvas.shape[:2]
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float64) / 2
-    tilt = np.array([(1 + card.tilt, 1), (1, 1 - card.tilt), (1, 1 + card.tilt), (1 - card.tilt, 1)])
+    tilt = np.array(
+        [(1 + card.tilt, 1), (1, 1 - card.tilt), (1, 1 + card.tilt), (1 - card.tilt, 1)]
+    )
     centre = np.array([card.x * width, card.y * height])
 
     def place(wide: float, high: float) -> Points:
         flat = corners * tilt * (wide * fit, high * fit) * height
-        return _turned(flat, card.angle) + centre
+        return np.asarray(_turned(flat, card.angle) + centre, np.float64)
 
     _blend(canvas, place(card.paper * card.ratio, card.paper), card.paper_rgb)
     ink = glyph(card.symbol, card.font)
@@ -351,7 +358,9 @@ def _draw_card(canvas: Image, card: Card, fit: float) -> None:
     matrix = cv2.getPerspectiveTransform(source, target)
     mask = np.asarray(cv2.warpPerspective(ink, matrix, (width, height)), np.float32)
     alpha = (mask * np.float32(1 / 255))[..., None]
-    canvas[...] = (canvas + alpha * (np.asarray(card.ink_rgb, np.float32) - canvas)).astype(np.uint8)
+    canvas[...] = (canvas + alpha * (np.asarray(card.ink_rgb, np.float32) - canvas)).astype(
+        np.uint8
+    )
 
 
 # --- light and camera -----------------------------------------------------------------------
@@ -401,7 +410,7 @@ def _streak(light: Lighting) -> Plane:
     angle = math.radians(light.direction)
     reach = np.array([math.cos(angle), math.sin(angle)]) * light.shake / 2
     cv2.line(kernel, _pixel(middle - reach), _pixel(middle + reach), 1.0, 1, cv2.LINE_AA)
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def _grain(canvas: Image, noise: float, rng: np.random.Generator) -> Image:

@@ -7,779 +7,29 @@ It knows nothing about pixels, audio or tensors.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal
+from typing import Final
 
+from .phrasings import AFTER, BEFORE, CHATTER, PLACE_FORMS, TOPICS, Split
 from .scenes import COLORS, LETTERS, PLACES, SHAPES, Item, Scene, items_at, place_of
-
-Split = Literal["train", "test"]
 
 DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DARK: Final = "I can't see anything."
 NOTHING: Final = "I see nothing."
 GREETING: Final = "Hello! Show me something and ask me about it."
-ABILITY: Final = "I can name colours, shapes, numbers and letters, count things, and say where they are."
+ABILITY: Final = (
+    "I can name colours, shapes, numbers and letters, count things, and say where they are."
+)
 THANKS: Final = "You're welcome."
 GOODBYE: Final = "Goodbye!"
 
-# Ways to say a place; the first is the one used in answers.
-PLACE_FORMS: Final[dict[str, tuple[str, ...]]] = {
-    "left": ("on the left", "on the left side", "to the left"),
-    "right": ("on the right", "on the right side", "to the right"),
-    "top": ("at the top", "on top", "in the upper part"),
-    "bottom": ("at the bottom", "on the bottom", "in the lower part"),
-    "middle": ("in the middle", "in the centre", "at the centre"),
-}
-
-# Each topic: its family and its phrasings. (a|b|) is a choice, possibly empty. <shape>, <shapes>,
-# <colour> and <place> are filled in. A phrasing that begins with * is held out of training.
-TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "colour": (
-        "colour",
-        (
-            "what colour is (this|it|that)",
-            "what colour is this (thing|object|one|shape)",
-            "what colour is the (thing|object|shape)",
-            "what is the colour",
-            "what's the colour",
-            "what's the colour of (this|it|that|this thing|the thing|the object)",
-            "what is the colour of (this|it|that|this thing|this object)",
-            "which colour is (this|it|that)",
-            "which colour do you see",
-            "what colour do you see",
-            "what colours do you see",
-            "what colours (are there|can you see)",
-            "tell me (the|its) colour",
-            "tell me what colour (this|it|that) is",
-            "tell me the colour of (this|it|that|this thing)",
-            "can you tell me (the|its) colour",
-            "can you tell me what colour (this|it|that) is",
-            "can you tell me what colour i'm holding",
-            "do you know what colour (this|it|that) is",
-            "(could|can) you name the colour",
-            "name (this|the) colour",
-            "say the colour",
-            "what colour are they",
-            "what colour am i (showing you|holding)",
-            "what colour does (this|it) have",
-            "i want to know what colour (this|it) is",
-            "what colour is that there",
-            "the colour",
-            "and the colour",
-            "and what colour is (this|it)",
-            "* which colour can you see",
-            "* would you tell me the colour",
-            "* what colour would you say (this|it) is",
-            "* what's its colour",
-            "* what colour have i got here",
-            "* i'd like to know the colour",
-            "* what colour is the thing in front of you",
-        ),
-    ),
-    "colour of shape": (
-        "colour",
-        (
-            "what colour is the <shape>",
-            "what colour is (this|that) <shape>",
-            "what's the colour of the <shape>",
-            "what is the colour of (the|this|that) <shape>",
-            "which colour is the <shape>",
-            "which colour does the <shape> have",
-            "tell me the colour of the <shape>",
-            "(can|could) you tell me the colour of the <shape>",
-            "tell me what colour the <shape> is",
-            "do you know what colour the <shape> is",
-            "what colour are the <shapes>",
-            "the <shape> what colour is it",
-            "and the <shape> what colour is that",
-            "what colour does the <shape> have",
-            "name the colour of the <shape>",
-            "* what colour would you say the <shape> is",
-            "* i'd like to know the colour of the <shape>",
-            "* what colour is the <shape> you see",
-        ),
-    ),
-    "colour at place": (
-        "colour",
-        (
-            "what colour is the (thing|object|one|shape) <place>",
-            "what's the colour of the (thing|object|one) <place>",
-            "which colour is the (thing|object|one) <place>",
-            "tell me the colour of the (thing|object|one) <place>",
-            "what colour do you see <place>",
-            "what colour is it <place>",
-            "* which colour do you see <place>",
-            "* can you name the colour of the thing <place>",
-        ),
-    ),
-    "shape": (
-        "shape",
-        (
-            "what shape is (this|it|that)",
-            "what shape is this (thing|object|one)",
-            "what shape is the (thing|object)",
-            "what is the shape",
-            "what's the shape",
-            "what is the shape of (this|it|that|this thing|this object)",
-            "what's the shape of (this|it|that|this thing|the object)",
-            "which shape is (this|it|that)",
-            "which shape do you see",
-            "what shape do you see",
-            "what shapes do you see",
-            "what shapes (are there|can you see)",
-            "tell me (the|its) shape",
-            "tell me what shape (this|it|that) is",
-            "tell me the shape of (this|it|that|this thing)",
-            "can you tell me (the|its) shape",
-            "can you tell me what shape (this|it|that) is",
-            "do you know what shape (this|it|that) is",
-            "(could|can) you name the shape",
-            "name (this|the) shape",
-            "say the shape",
-            "what kind of shape is (this|it|that)",
-            "what sort of shape is (this|it|that)",
-            "what shape are they",
-            "what shape am i (showing you|holding)",
-            "what shape does (this|it) have",
-            "i want to know what shape (this|it) is",
-            "the shape",
-            "and the shape",
-            "and what shape is (this|it)",
-            "* which shape can you see",
-            "* would you tell me the shape",
-            "* what shape would you say (this|it) is",
-            "* what's its shape",
-            "* what shape have i got here",
-            "* what type of shape is (this|it)",
-        ),
-    ),
-    "shape of colour": (
-        "shape",
-        (
-            "what shape is the <colour> (thing|object|one)",
-            "what's the shape of the <colour> (thing|object|one)",
-            "what is the shape of the <colour> (thing|object|one)",
-            "which shape is the <colour> (thing|one)",
-            "which shape is <colour>",
-            "what shape is <colour>",
-            "what is <colour>",
-            "what's the <colour> (thing|object|one)",
-            "what is the <colour> (thing|object|one)",
-            "tell me the shape of the <colour> (thing|object|one)",
-            "tell me what shape the <colour> one is",
-            "can you tell me what the <colour> (thing|one) is",
-            "which (thing|object) is <colour>",
-            "* what kind of shape is the <colour> one",
-            "* name the shape of the <colour> thing",
-            "* what shape does the <colour> one have",
-        ),
-    ),
-    "shape at place": (
-        "shape",
-        (
-            "what shape is the (thing|object|one) <place>",
-            "which shape is <place>",
-            "what shape is <place>",
-            "what shape do you see <place>",
-            "tell me the shape of the (thing|one) <place>",
-            "what's the shape of the (thing|object|one) <place>",
-            "* which shape do you see <place>",
-            "* what kind of shape is <place>",
-        ),
-    ),
-    "count": (
-        "count",
-        (
-            "how many are there",
-            "how many (things|objects|shapes) are there",
-            "how many (things|objects|shapes) do you see",
-            "how many (things|objects|shapes) can you see",
-            "how many do you see",
-            "how many can you see",
-            "how many (things|objects) are in the picture",
-            "how many (things|objects) are you seeing",
-            "how many (things|objects) am i showing you",
-            "how many is (this|that)",
-            "how many of them are there",
-            "how many of them do you see",
-            "how many (things|objects|shapes)",
-            "count them",
-            "count (them|these) for me",
-            "count the (things|objects|shapes)",
-            "(can|could) you count them",
-            "(can|could) you count the (things|objects|shapes)",
-            "(please|) tell me how many there are",
-            "tell me how many you see",
-            "tell me how many (things|objects) there are",
-            "can you tell me how many there are",
-            "can you tell me how many (things|objects) you see",
-            "what's the count",
-            "and how many are there",
-            "do you know how many there are",
-            "* how many of these are there",
-            "* how many are you seeing",
-            "* would you count (them|the objects)",
-            "* what number of things do you see",
-            "* how many have i got here",
-            "* how many objects are in front of you",
-        ),
-    ),
-    "count shape": (
-        "count",
-        (
-            "how many <shapes> are there",
-            "how many <shapes> do you see",
-            "how many <shapes> can you see",
-            "how many <shapes>",
-            "how many <shapes> are in the picture",
-            "count the <shapes>",
-            "(can|could) you count the <shapes>",
-            "tell me how many <shapes> there are",
-            "tell me how many <shapes> you see",
-            "can you tell me how many <shapes> there are",
-            "and how many <shapes> are there",
-            "what's the number of <shapes>",
-            "* how many <shapes> are you seeing",
-            "* would you count the <shapes> for me",
-            "* how many <shapes> am i showing you",
-        ),
-    ),
-    "count colour": (
-        "count",
-        (
-            "how many <colour> (ones|things|objects|shapes) are there",
-            "how many <colour> (ones|things|objects|shapes) do you see",
-            "how many <colour> (ones|things|objects) can you see",
-            "how many <colour> (ones|things|objects)",
-            "how many (things|objects) are <colour>",
-            "how many are <colour>",
-            "how many of them are <colour>",
-            "count the <colour> (ones|things|objects)",
-            "tell me how many <colour> (ones|things) there are",
-            "* how many <colour> ones are you seeing",
-            "* would you count the <colour> things",
-        ),
-    ),
-    "count colour shape": (
-        "count",
-        (
-            "how many <colour> <shapes> are there",
-            "how many <colour> <shapes> do you see",
-            "how many <colour> <shapes> can you see",
-            "how many <colour> <shapes>",
-            "how many <shapes> are <colour>",
-            "count the <colour> <shapes>",
-            "tell me how many <colour> <shapes> there are",
-            "* how many <colour> <shapes> are you seeing",
-            "* how many of the <shapes> are <colour>",
-        ),
-    ),
-    "number": (
-        "read",
-        (
-            "what number is (this|it|that)",
-            "what number is on the (card|paper|sign)",
-            "what number do you see",
-            "what number can you see",
-            "which number is (this|it|that)",
-            "which number do you see",
-            "which number is on the card",
-            "what is (this|the|that) number",
-            "what's (this|the|that) number",
-            "what digit is (this|it|that)",
-            "what digit do you see",
-            "which digit is (this|it|that)",
-            "what's the number on the (card|paper)",
-            "what is the number on the card",
-            "tell me the number",
-            "tell me the number on the card",
-            "tell me what number (this|it|that) is",
-            "can you tell me the number",
-            "can you tell me what number (this|it) is",
-            "(can|could) you read the number",
-            "(can|could) you read (this|that) number",
-            "read the number",
-            "read me the number",
-            "read the digit",
-            "name the number",
-            "what number am i (showing you|holding)",
-            "what number does it show",
-            "do you know what number (this|it) is",
-            "* which number can you see",
-            "* would you read the number",
-            "* what's the digit on the card",
-            "* what number have i got here",
-            "* what number is written on the card",
-        ),
-    ),
-    "letter": (
-        "read",
-        (
-            "what letter is (this|it|that)",
-            "what letter is on the (card|paper|sign)",
-            "what letter do you see",
-            "what letter can you see",
-            "which letter is (this|it|that)",
-            "which letter do you see",
-            "which letter is on the card",
-            "what is (this|the|that) letter",
-            "what's (this|the|that) letter",
-            "what capital letter is (this|it|that)",
-            "what's the letter on the (card|paper)",
-            "what is the letter on the card",
-            "tell me the letter",
-            "tell me the letter on the card",
-            "tell me what letter (this|it|that) is",
-            "can you tell me the letter",
-            "can you tell me what letter (this|it) is",
-            "(can|could) you read the letter",
-            "(can|could) you read (this|that) letter",
-            "read the letter",
-            "read me the letter",
-            "name the letter",
-            "what letter am i (showing you|holding)",
-            "what letter does it show",
-            "what letter of the alphabet is (this|it|that)",
-            "do you know what letter (this|it) is",
-            "* which letter can you see",
-            "* would you read the letter",
-            "* which letter of the alphabet do you see",
-            "* what letter have i got here",
-            "* what letter is written on the card",
-        ),
-    ),
-    "read": (
-        "read",
-        (
-            "can you read (this|it|that|the card|what it says)",
-            "could you read (this|it|the card) (for me|to me|)",
-            "read (this|it|the card)",
-            "read (this|it|the card) (for me|to me)",
-            "what does (this|it|that|the card) say",
-            "what's on the (card|paper|sign)",
-            "what is on the (card|paper|sign)",
-            "what's written (here|there|on the card|on it)",
-            "what is written (here|there|on the card|on it)",
-            "what do you read",
-            "what does the (paper|sign) say",
-            "tell me what (it|this|the card) says",
-            "tell me what is on the card",
-            "can you tell me what (it|the card) says",
-            "* would you read (this|the card) to me",
-            "* are you able to read (this|it)",
-            "* what can you read here",
-        ),
-    ),
-    "what at place": (
-        "place",
-        (
-            "what is <place>",
-            "what's <place>",
-            "what is there <place>",
-            "what do you see <place>",
-            "what can you see <place>",
-            "what (thing|object) is <place>",
-            "which (thing|object|one) is <place>",
-            "what's the (thing|object|one) <place>",
-            "what is the (thing|object|one) <place>",
-            "tell me what is <place>",
-            "tell me what's <place>",
-            "tell me what you see <place>",
-            "can you tell me what's <place>",
-            "can you see what is <place>",
-            "describe the (thing|object|one) <place>",
-            "and what is <place>",
-            "and what's <place>",
-            "do you know what is <place>",
-            "* what would you say is <place>",
-            "* which thing do you see <place>",
-            "* could you tell me what is <place>",
-            "* name the thing <place>",
-        ),
-    ),
-    "where shape": (
-        "place",
-        (
-            "where is the <shape>",
-            "where's the <shape>",
-            "where do you see the <shape>",
-            "where can you see the <shape>",
-            "tell me where the <shape> is",
-            "can you tell me where the <shape> is",
-            "(could|can) you find the <shape>",
-            "find the <shape>",
-            "on which side is the <shape>",
-            "which side is the <shape> on",
-            "what side is the <shape> on",
-            "is the <shape> on the left or on the right",
-            "and where is the <shape>",
-            "do you know where the <shape> is",
-            "where in the picture is the <shape>",
-            "* where would you say the <shape> is",
-            "* could you tell me where the <shape> is",
-            "* whereabouts is the <shape>",
-        ),
-    ),
-    "where colour": (
-        "place",
-        (
-            "where is the <colour> (one|thing|object)",
-            "where's the <colour> (one|thing|object)",
-            "where do you see the <colour> (one|thing)",
-            "where do you see <colour>",
-            "tell me where the <colour> (one|thing) is",
-            "find the <colour> (one|thing)",
-            "which side is the <colour> (one|thing) on",
-            "on which side is the <colour> (one|thing)",
-            "* where would you say the <colour> one is",
-            "* whereabouts is the <colour> thing",
-        ),
-    ),
-    "where colour shape": (
-        "place",
-        (
-            "where is the <colour> <shape>",
-            "where's the <colour> <shape>",
-            "where do you see the <colour> <shape>",
-            "tell me where the <colour> <shape> is",
-            "find the <colour> <shape>",
-            "which side is the <colour> <shape> on",
-            "and where is the <colour> <shape>",
-            "* where would you say the <colour> <shape> is",
-            "* whereabouts is the <colour> <shape>",
-        ),
-    ),
-    "exists shape": (
-        "exists",
-        (
-            "is there a <shape>",
-            "is there a <shape> in the picture",
-            "do you see a <shape>",
-            "can you see a <shape>",
-            "is (this|that|it) a <shape>",
-            "are there any <shapes>",
-            "do you see any <shapes>",
-            "can you see any <shapes>",
-            "is there any <shape>",
-            "do you see the <shape>",
-            "can you see the <shape>",
-            "tell me if there is a <shape>",
-            "tell me if you see a <shape>",
-            "have you got a <shape> there",
-            "am i (showing you|holding) a <shape>",
-            "is one of them a <shape>",
-            "* are you seeing a <shape>",
-            "* would you say there is a <shape>",
-            "* could you tell me if there is a <shape>",
-            "* are there <shapes> in the picture",
-        ),
-    ),
-    "exists colour": (
-        "exists",
-        (
-            "is there anything <colour>",
-            "is anything <colour>",
-            "is there something <colour>",
-            "is there a <colour> (one|thing|object)",
-            "do you see anything <colour>",
-            "do you see something <colour>",
-            "do you see a <colour> (one|thing|object)",
-            "can you see anything <colour>",
-            "can you see a <colour> (one|thing|object)",
-            "are there any <colour> (ones|things|objects)",
-            "do you see any <colour> (ones|things)",
-            "is (this|it|that) <colour>",
-            "is this a <colour> (one|thing|object)",
-            "is one of them <colour>",
-            "tell me if you see something <colour>",
-            "* are you seeing anything <colour>",
-            "* would you say there is something <colour>",
-            "* are there <colour> things in the picture",
-        ),
-    ),
-    "exists colour shape": (
-        "exists",
-        (
-            "is there a <colour> <shape>",
-            "is there a <colour> <shape> in the picture",
-            "do you see a <colour> <shape>",
-            "can you see a <colour> <shape>",
-            "is (this|it|that) a <colour> <shape>",
-            "are there any <colour> <shapes>",
-            "do you see any <colour> <shapes>",
-            "can you see any <colour> <shapes>",
-            "do you see the <colour> <shape>",
-            "tell me if there is a <colour> <shape>",
-            "is one of them a <colour> <shape>",
-            "am i holding a <colour> <shape>",
-            "* are you seeing a <colour> <shape>",
-            "* would you say there is a <colour> <shape>",
-            "* could you tell me if you see a <colour> <shape>",
-        ),
-    ),
-    "exists anything": (
-        "exists",
-        (
-            "is there anything",
-            "is there anything there",
-            "is there anything (here|in the picture)",
-            "do you see anything",
-            "do you see anything at all",
-            "do you see something",
-            "can you see anything",
-            "can you see something",
-            "can you see (this|it|that)",
-            "do you see (this|it|that)",
-            "am i (showing you|holding) anything",
-            "* are you seeing anything",
-            "* is there something in the picture",
-        ),
-    ),
-    "describe": (
-        "describe",
-        (
-            "what do you see",
-            "what can you see",
-            "what do you see (here|there|now)",
-            "what can you see (here|there|now)",
-            "what do you see in the picture",
-            "what is in the picture",
-            "what's in the picture",
-            "what is (this|that|it)",
-            "what's (this|that)",
-            "what is (here|there)",
-            "what's there",
-            "what's here",
-            "what is it that you see",
-            "what am i (showing you|holding)",
-            "what am i holding up",
-            "what are you seeing",
-            "what are you looking at",
-            "what have i got here",
-            "tell me what you see",
-            "tell me what this is",
-            "tell me what is there",
-            "can you tell me what you see",
-            "can you tell me what this is",
-            "can you describe (it|this|the picture)",
-            "describe what you see",
-            "describe (it|this|the picture)",
-            "describe the picture for me",
-            "do you know what this is",
-            "look at this what is it",
-            "name what you see",
-            "name everything you see",
-            "so what do you see",
-            "and what do you see now",
-            "* could you tell me what you see",
-            "* what would you say this is",
-            "* what's in front of you",
-            "* what is in front of the camera",
-            "* would you describe what you see",
-            "* what things do you see",
-        ),
-    ),
-    "greeting": (
-        "greeting",
-        (
-            "hello",
-            "hello there",
-            "hi",
-            "hi there",
-            "hey",
-            "hey there",
-            "good morning",
-            "good afternoon",
-            "good evening",
-            "good day",
-            "hello how are you",
-            "hi how are you",
-            "how are you",
-            "how are you doing",
-            "how's it going",
-            "nice to meet you",
-            "hello nice to meet you",
-            "hello can you hear me",
-            "can you hear me",
-            "are you there",
-            "hello are you there",
-            "hello hello",
-            "hi hello",
-            "greetings",
-            "well hello",
-            "hello again",
-            "hi again",
-            "hey how are you",
-            "* hello my friend",
-            "* hi are you there",
-            "* good morning to you",
-            "* hey hello",
-            "* how are you today",
-        ),
-    ),
-    "ability": (
-        "ability",
-        (
-            "what can you do",
-            "what can you do for me",
-            "what are you able to do",
-            "what can i ask you",
-            "what can i ask",
-            "what can i do here",
-            "what do you know",
-            "what do you do",
-            "what should i ask you",
-            "who are you",
-            "what are you",
-            "what's your name",
-            "what is your name",
-            "tell me what you can do",
-            "tell me about yourself",
-            "can you tell me what you can do",
-            "how can you help me",
-            "how do you work",
-            "how does this work",
-            "how can i use you",
-            "can you help me",
-            "help",
-            "help me",
-            "i need help",
-            "what are you good at",
-            "what can you help me with",
-            "what kind of questions can i ask",
-            "* which questions can i ask you",
-            "* explain what you can do",
-            "* what are you here for",
-            "* what else can you do",
-            "* what could i ask you",
-        ),
-    ),
-    "thanks": (
-        "thanks",
-        (
-            "thank you",
-            "thanks",
-            "thank you very much",
-            "thank you so much",
-            "thanks a lot",
-            "many thanks",
-            "thanks very much",
-            "thanks so much",
-            "great thank you",
-            "great thanks",
-            "okay thank you",
-            "okay thanks",
-            "good thank you",
-            "perfect thank you",
-            "perfect thanks",
-            "well done",
-            "well done thank you",
-            "good job",
-            "good job thank you",
-            "very good thank you",
-            "very good",
-            "that's right",
-            "that's right thank you",
-            "thanks for that",
-            "thank you for that",
-            "thank you for your help",
-            "thanks for your help",
-            "cheers",
-            "* thank you my friend",
-            "* thanks that was good",
-            "* right thank you",
-            "* lovely thank you",
-        ),
-    ),
-    "goodbye": (
-        "goodbye",
-        (
-            "goodbye",
-            "bye",
-            "bye bye",
-            "okay bye",
-            "okay goodbye",
-            "see you",
-            "see you later",
-            "see you soon",
-            "see you tomorrow",
-            "see you next time",
-            "goodbye for now",
-            "bye for now",
-            "good night",
-            "that's all goodbye",
-            "that's all thank you goodbye",
-            "thanks bye",
-            "thank you goodbye",
-            "thank you bye",
-            "i have to go goodbye",
-            "i have to go now",
-            "i'm leaving now goodbye",
-            "have a nice day",
-            "have a good day goodbye",
-            "take care",
-            "take care bye",
-            "talk to you later",
-            "until next time",
-            "well goodbye then",
-            "* bye see you",
-            "* goodbye my friend",
-            "* bye have a good day",
-            "* goodbye and thanks",
-        ),
-    ),
-}
-
-# Speech that is meant for somebody else: a beginning, a doing, an end. Never a question to us.
-_CHATTER: Final[dict[Split, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]] = {
-    "train": (
-        (
-            "well then i said to him", "and then she told me", "my brother says", "i think that",
-            "they said on the radio", "he was telling her", "we were saying that", "yeah i know",
-            "no no listen", "you won't believe it", "as i was saying", "mum said", "i told my sister",
-            "last week", "the other day", "on monday", "after lunch", "in the summer", "yesterday",
-            "my neighbour heard", "somebody said", "she wrote that", "honestly", "apparently",
-        ),
-        (
-            "the train was late", "we went to the shop", "dinner is ready", "it rained all day",
-            "the dog ran away", "they are building a new road", "he bought some bread",
-            "the meeting went on for hours", "she lost her keys", "we should call the doctor",
-            "the bus never came", "i left my coat at work", "they painted the kitchen",
-            "the team won the match", "the children are asleep", "the price of milk went up",
-            "he plays the piano very well", "we had soup and a sandwich", "the car needs new tyres",
-            "there was a long queue", "the phone kept ringing", "i'll be home by seven",
-            "the garden is full of flowers", "he never answers his letters", "turn left at the church",
-            "she bought two tickets", "the red team was better", "it was a beautiful blue sky",
-        ),
-        (
-            "", "", "", "you know", "i suppose", "so that was that", "and so on", "what a day",
-            "can you imagine", "it was so funny", "anyway", "i don't mind", "for the third time",
-            "with his friends", "before it got dark", "and nobody noticed", "as usual", "of course",
-        ),
-    ),
-    "test": (
-        (
-            "so he goes", "i heard that", "grandma always said", "in the morning", "she thought",
-            "according to the news", "my boss wrote", "between you and me",
-        ),
-        (
-            "the baker is closed on sundays", "we missed the last ferry", "the cat sat by the window",
-            "they sold the old house", "the film was too long", "he forgot to water the plants",
-            "it snowed in the mountains", "the soup needs more salt", "three of them came too late",
-        ),
-        ("", "", "to be fair", "or something like that", "can you believe it", "that's life"),
-    ),
-}
-
-# Words people put before and after; kept few, so the question itself stays the signal.
-_BEFORE: Final = ("hey", "okay", "so", "now", "um", "please", "and now", "excuse me", "all right")
-_AFTER: Final = ("please", "now", "then", "for me please")
 _VISUAL: Final = frozenset(("colour", "shape", "count", "read", "place", "exists", "describe"))
 # Share of each family among questions asked without looking at a scene.
 _FAMILY_WEIGHT: Final[dict[str, float]] = {
@@ -881,21 +131,19 @@ _PLACE_WORDS: Final = tuple(
         key=lambda pair: -len(pair[0]),
     )
 )
-_SLOT: Final = re.compile(
-    r"\b(?:(?P<place>" + "|".join(form for form, _ in _PLACE_WORDS) + r")"
-    r"|(?P<shapes>" + "|".join(_SINGULAR) + r")|(?P<shape>" + "|".join(SHAPES) + r")"
-    r"|(?P<colour>" + "|".join(COLORS) + r"))\b"
+_NAMES: Final = (
+    r"(?P<shapes>" + "|".join(_SINGULAR) + r")|(?P<shape>" + "|".join(SHAPES) + r")"
+    r"|(?P<colour>" + "|".join(COLORS) + r")"
 )
+_PLACE_NAMES: Final = r"(?P<place>" + "|".join(form for form, _ in _PLACE_WORDS) + r")"
+# With and without places: one phrasing has "on the left or on the right" as its own words.
+_SLOTS: Final = (re.compile(rf"\b(?:{_PLACE_NAMES}|{_NAMES})\b"), re.compile(rf"\b(?:{_NAMES})\b"))
 _PLACE_OF_FORM: Final = dict(_PLACE_WORDS)
-
-
-def _article(text: str) -> str:
-    return text.replace("a orange", "an orange")
 
 
 def _phrase(intent: Intent, rng: random.Random, split: Split) -> str:
     if intent.topic == "chatter":
-        head, body, tail = _CHATTER[split]
+        head, body, tail = CHATTER[split]
         parts = (rng.choice(head) if rng.random() < 0.7 else "", rng.choice(body), rng.choice(tail))
         return " ".join(part for part in parts if part)
     text = rng.choice(rng.choice(phrasings(intent.topic, split)))
@@ -908,10 +156,10 @@ def _phrase(intent: Intent, rng: random.Random, split: Split) -> str:
         text = text.replace("<colour>", intent.color)
     if intent.family in _VISUAL:
         if rng.random() < 0.08:
-            text = f"{rng.choice(_BEFORE)} {text}"
+            text = f"{rng.choice(BEFORE)} {text}"
         if rng.random() < 0.05:
-            text = f"{text} {rng.choice(_AFTER)}"
-    return _article(text)
+            text = f"{text} {rng.choice(AFTER)}"
+    return text.replace("a orange", "an orange")
 
 
 def _random_intent(rng: random.Random, family: str) -> Intent:
@@ -921,21 +169,15 @@ def _random_intent(rng: random.Random, family: str) -> Intent:
     topic = rng.choices(topics, weights)[0]
     return Intent(
         topic,
-        shape=rng.choice(SHAPES) if re.search(r"\bshape$", topic) and topic not in _PLAIN else None,
-        color=rng.choice(COLORS) if _names_colour(topic) else None,
-        place=rng.choice(PLACES) if topic.endswith("place") else None,
+        shape=rng.choice(SHAPES) if _names(topic, "<shape") else None,
+        color=rng.choice(COLORS) if _names(topic, "<colour>") else None,
+        place=rng.choice(PLACES) if _names(topic, "<place>") else None,
     )
 
 
-_PLAIN: Final = frozenset(("colour", "shape"))
-
-
-def _names_colour(topic: str) -> bool:
-    return topic.endswith(("of colour", "colour shape")) or topic in (
-        "count colour",
-        "where colour",
-        "exists colour",
-    )
+@cache
+def _names(topic: str, slot: str) -> bool:
+    return any(slot in pattern for pattern in TOPICS[topic][1])
 
 
 def question_text(rng: random.Random, split: Split = "train") -> str:
@@ -955,17 +197,12 @@ def understand(question: str) -> Intent:
         return f"<{kind}>"
 
     for candidate in _without_fillers(text):
-        topic = _grammar().get(candidate)  # "is it on the left or on the right" has no slot
-        if topic is not None:
-            return Intent(topic)
-        found.clear()
-        topic = _grammar().get(_SLOT.sub(name, candidate))
-        if topic is None:
+        for slots in _SLOTS:
             found.clear()
-            topic = _grammar().get(_without_place(candidate, name))
-        if topic is not None:
-            shape = found.get("shape")
-            place = found.get("place")
+            topic = _grammar().get(slots.sub(name, candidate))
+            if topic is None:
+                continue
+            shape, place = found.get("shape"), found.get("place")
             return Intent(
                 topic,
                 shape=_SINGULAR.get(shape, shape) if shape else None,
@@ -975,24 +212,12 @@ def understand(question: str) -> Intent:
     return Intent("chatter")
 
 
-_SLOT_NO_PLACE: Final = re.compile(
-    r"\b(?:(?P<shapes>" + "|".join(_SINGULAR) + r")|(?P<shape>" + "|".join(SHAPES) + r")"
-    r"|(?P<colour>" + "|".join(COLORS) + r"))\b"
-)
-
-
-def _without_place(text: str, name: Callable[[re.Match[str]], str]) -> str:
-    return _SLOT_NO_PLACE.sub(name, text)
-
-
 def _without_fillers(text: str) -> Iterator[str]:
-    yield text
-    heads = [text, *(text.removeprefix(f"{word} ") for word in _BEFORE if text.startswith(f"{word} "))]
+    heads = [text]
+    heads += [text.removeprefix(f"{word} ") for word in BEFORE if text.startswith(f"{word} ")]
     for head in heads:
         yield head
-        for word in _AFTER:
-            if head.endswith(f" {word}"):
-                yield head.removesuffix(f" {word}")
+        yield from (head.removesuffix(f" {word}") for word in AFTER if head.endswith(f" {word}"))
 
 
 # --- answers --------------------------------------------------------------------------------
@@ -1039,7 +264,9 @@ def _describe(scene: Scene) -> tuple[str, str]:
         _a(f"{color} {shape}") if n == 1 else f"{DIGITS[n]} {color} {plural(shape)}"
         for color, shape, n in _groups(scene.items)
     ]
-    key = ", ".join(f"{color} {shape}" for color, shape, n in _groups(scene.items) for _ in range(n))
+    key = ", ".join(
+        f"{color} {shape}" for color, shape, n in _groups(scene.items) for _ in range(n)
+    )
     return f"I see {_join(phrases)}.", key
 
 
@@ -1345,7 +572,7 @@ def _read_key(answer: str, exchange: Exchange) -> str | None:
     tokens = tokenize(answer)
     said = [t for t in tokens if t in DIGITS]
     # "I" and "A" also begin sentences: a letter counts when it is named as one or stands last.
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in itertools.pairwise(tokens):
         if len(token) == 1 and token in LETTERS and before in ("letter", "is", "an", "a"):
             said.append(token)
     if len(tokens) == 1 and tokens[0] in LETTERS:

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+from rich.progress import track
 
 from . import drawing
-from .language import Split
+from .phrasings import Split
 from .scenes import Scene, random_scene
 
 FOLDER: Final = Path("build/data/scenes")
@@ -95,21 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=int, default=SHARDS["train"], help="shards (default 40)")
     parser.add_argument("--test", type=int, default=SHARDS["test"], help="shards (default 2)")
     options = parser.parse_args(arguments)
-    wanted: list[tuple[Split, int]] = [("test", index) for index in range(options.test)]
-    wanted += [("train", index) for index in range(options.train)]
+    wanted: list[tuple[Split, int]] = []
+    wanted.extend(("test", index) for index in range(options.test))
+    wanted.extend(("train", index) for index in range(options.train))
     missing = [one for one in wanted if not shard_path(options.folder, *one).exists()]
-    from rich.progress import track
-
-    cv2_threads()
+    cv2.setNumThreads(1)  # its pictures are small, and other work shares the machine
     for split, index in track(missing, description=f"scenes ({PER_SHARD} a shard)"):
         save_shard(shard_path(options.folder, split, index), make_shard(split, index))
-
-
-def cv2_threads() -> None:
-    """One thread for OpenCV: its pictures are small, and other work shares the machine."""
-    import cv2
-
-    cv2.setNumThreads(1)
 
 
 if __name__ == "__main__":

@@ -232,7 +232,9 @@ def object_rgb(color: str, rng: random.Random) -> Rgb:
 
 
 def _lab(rgb: Rgb) -> tuple[float, float, float]:
-    r, g, b = (c / 12.92 if (c := v / 255) <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for v in rgb)
+    r, g, b = (
+        c / 12.92 if (c := v / 255) <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for v in rgb
+    )
     xyz = (
         (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
         0.2126 * r + 0.7152 * g + 0.0722 * b,
@@ -279,7 +281,9 @@ def _background(rng: random.Random, items: tuple[Item, ...], least_value: float)
         ):
             return background
     # Six clashing objects are rare; some plain colour suits them best.
-    plain = [_rgb(h, s, v) for h, s, v in ((0, 0, 0.85), (0, 0, 0.25), (200, 0.3, 0.8), (90, 0.3, 0.7))]
+    plain = [
+        _rgb(h, s, v) for h, s, v in ((0, 0, 0.85), (0, 0, 0.25), (200, 0.3, 0.8), (90, 0.3, 0.7))
+    ]
     best = max(plain, key=lambda rgb: min((contrast(item.rgb, rgb) for item in items), default=1.0))
     return Background("plain", best, best)
 
@@ -393,7 +397,13 @@ def _aspect(rng: random.Random) -> float:
 
 
 _Spot = tuple[float, float, float]
-_SIZES: Final = {1: (0.26, 0.60), 2: (0.24, 0.42), 3: (0.20, 0.32), 4: (0.17, 0.28), 5: (0.15, 0.25)}
+_SIZES: Final = {
+    1: (0.26, 0.60),
+    2: (0.24, 0.42),
+    3: (0.20, 0.32),
+    4: (0.17, 0.28),
+    5: (0.15, 0.25),
+}
 _REACH: Final = 0.58  # from the centre of an object to its farthest point, in sizes
 _GAP: Final = 0.03  # between two objects and to the edge, of the height
 
@@ -417,9 +427,7 @@ def _spots(rng: random.Random, n: int, aspect: float, place: str | None) -> list
     turn = rng.uniform(0, 2 * math.pi)
     angles = [turn + 2 * math.pi * i / n for i in range(n)]
     radius = 0.3 if n > 1 else 0.0
-    return [
-        (0.5 + radius * math.cos(a) / aspect, 0.5 + radius * math.sin(a), low) for a in angles
-    ]
+    return [(0.5 + radius * math.cos(a) / aspect, 0.5 + radius * math.sin(a), low) for a in angles]
 
 
 def _scatter(rng: random.Random, sizes: list[float], aspect: float) -> list[_Spot]:
