@@ -10,10 +10,15 @@ from .frames import Pcm
 
 @dataclass(frozen=True, slots=True)
 class StartShadow:
-    """Begin an answer nobody hears yet. `text` is a typed question, None for the spoken one."""
+    """Begin an answer nobody hears yet. `text` is a typed question, None for the spoken one.
+
+    `tail_pts` is one past the last voiced sample of the utterance: the answer needs the audio up to
+    there (None for a typed question).
+    """
 
     turn: int
     text: str | None = None
+    tail_pts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,13 @@ class FlushPlayout:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCamera:
+    """From now on the model knows whether there is a picture to look at."""
+
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Send a protocol message to the client (OpenAI Realtime event shape; `event_id` added later)."""
 
@@ -101,6 +113,7 @@ Effect = (
     | Speak
     | Play
     | FlushPlayout
+    | SetCamera
     | Emit
     | EndSession
 )

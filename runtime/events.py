@@ -5,6 +5,7 @@ An event log is a conversation: the same events at the same times give the same 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,6 +63,61 @@ class TextTyped:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemCreated:
+    """The client put a text into the conversation; it is answered on `AnswerRequested`."""
+
+    text: str
+    item_id: str | None = None
+    """The client's own name for it; one is made up when None."""
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequested:
+    """The client wants an answer to what it put in. `metadata` comes back with the response."""
+
+    metadata: Mapping[str, object] | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRequested:
+    """The client wants to see an item of the conversation."""
+
+    item_id: str
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeleted:
+    """The client took an item out of its list."""
+
+    item_id: str
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncated:
+    """The client says how much of a spoken item was played, in milliseconds."""
+
+    item_id: str
+    audio_end_ms: int
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCommitted:
+    """The client says that the utterance is over (push to talk)."""
+
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCleared:
+    """The client says that what was heard so far is to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeadReady:
     """The model's first judgement of a shadow. `confidence` 0..1."""
 
@@ -101,7 +157,10 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """The client asked to stop the answer."""
+    """The client asked to stop the answer. `is_quiet`: it is no error when there is none."""
+
+    event_id: str | None = None
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +193,13 @@ Event = (
     | PictureSeen
     | CameraChanged
     | TextTyped
+    | ItemCreated
+    | AnswerRequested
+    | ItemRequested
+    | ItemDeleted
+    | ItemTruncated
+    | AudioCommitted
+    | AudioCleared
     | HeadReady
     | TokensReady
     | VoiceReady

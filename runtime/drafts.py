@@ -1,0 +1,64 @@
+"""An answer in the making: a shadow at first, the turn once it is committed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .effects import Speak
+from .events import Head, VoiceReady
+from .ledger import Stamps
+from .phrases import PhraseSplitter
+
+
+@dataclass(slots=True)
+class Draft:
+    """Everything known about one answer."""
+
+    turn: int
+    splitter: PhraseSplitter
+    progressed: float
+    """Monotonic seconds of the last sign of life from the engine or the voice."""
+    transcript: str = ""
+    """What had been understood when it was started."""
+    is_typed: bool = False
+    is_last_try: bool = False
+    """Started after the patience with an unfinished sentence ended."""
+    is_committed: bool = False
+    head: Head | None = None
+    answer: str = ""
+    is_text_done: bool = False
+    is_voice_done: bool = False
+    is_played: bool = False
+    held: list[VoiceReady] = field(default_factory=list[VoiceReady])
+    """Audio that is ready before the turn is committed."""
+    stamps: Stamps = field(default_factory=Stamps)
+    metadata: Mapping[str, object] | None = None
+    play_started: float = 0.0
+    ready_words: int = 0
+    """Words of the answer known when it was committed."""
+    ready_voice_ms: int = 0
+    """Audio of it ready by then."""
+    _phrases: deque[tuple[str, bool]] = field(default_factory=deque[tuple[str, bool]])
+    _has_spoken: bool = False
+
+    def take(self, text: str, is_last: bool) -> None:
+        """More of the answer's text."""
+        self.answer += text
+        self.is_text_done = is_last
+        self._phrases.extend(self.splitter.push(text, is_last))
+
+    def speak(self) -> list[Speak]:
+        """Phrases to voice now: the first one of a shadow, every one of a committed turn."""
+        spoken: list[Speak] = []
+        while self._phrases and (self.is_committed or not self._has_spoken):
+            phrase, is_last = self._phrases.popleft()
+            self._has_spoken = True
+            spoken.append(Speak(self.turn, phrase, is_last))
+        return spoken
+
+    @property
+    def is_empty(self) -> bool:
+        """The model is done and said nothing."""
+        return self.is_text_done and not self.answer.strip()
