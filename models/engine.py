@@ -1,0 +1,196 @@
+"""The engine of the runtime: one thread owns the models, the event loop's side never waits.
+
+Knows who holds which slot and what may still reach them; the work itself is in `worker.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+from ..runtime.clock import Clock, MonotonicClock
+from ..runtime.errors import EngineDied
+from ..runtime.frames import AudioChunk, VideoFrame
+from ..runtime.protocols import Delivery, Slot
+from .hearing import HearingSettings
+from .inbox import Inbox
+from .orders import (
+    Camera,
+    Cancel,
+    Close,
+    Commit,
+    EngineMetrics,
+    Forget,
+    Open,
+    Order,
+    Retract,
+    Start,
+    Stop,
+)
+from .slots import Deliver, SlotTable
+from .stepper import Stepper
+from .vad import Vad
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+WAITING_CHUNKS = 200
+"""Audio chunks of a slot (4 s of 20 ms chunks) that may wait for the thread."""
+
+
+class ThreadedEngine:
+    """Implements the runtime's `Engine`. `await ready()` before the first `open`, `await stop()`
+    at the end; everything is called on the event loop it was made with."""
+
+    def __init__(
+        self,
+        stepper_factory: Callable[[], Stepper],
+        vad_factory: Callable[[int], Vad],
+        slots: int,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        clock: Clock | None = None,
+        hearing: HearingSettings | None = None,
+        retry_after_s: float = 10.0,
+        name: str = "engine",
+    ) -> None:
+        """Both factories are called on the thread, `vad_factory` with the number of slots. The
+        stepper must have room for at least `slots` conversations."""
+        self.metrics = EngineMetrics()
+        self._loop = loop
+        self._clock = clock or MonotonicClock()
+        self._name = name
+        self._table = SlotTable(slots, retry_after_s)
+        self._inbox: Inbox[Order] = Inbox(WAITING_CHUNKS)
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        self._death: str | None = None
+        worker = Worker(
+            stepper_factory,
+            vad_factory,
+            slots,
+            self._inbox,
+            self._clock,
+            hearing or HearingSettings(),
+            self.metrics,
+            lambda results: self._tell(self._deliver, results),
+        )
+        # A daemon: a model that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, args=(worker,), name=name, daemon=True)
+
+    # --- life ------------------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Load and warm up the models; raises what their factories raise."""
+        if self._thread.ident is None:
+            self._thread.start()
+        await asyncio.shield(self._ready)
+
+    async def stop(self) -> None:
+        """End the thread after its tick; conversations still open are told. Idempotent."""
+        if self._thread.ident is None:
+            return
+        self._inbox.put(Stop())
+        await asyncio.shield(self._ended)
+        self._thread.join()
+
+    def _run(self, worker: Worker) -> None:
+        """The thread."""
+        is_loaded = False
+        try:
+            worker.load()
+            is_loaded = True
+            self._tell(self._be_ready)
+            worker.run()
+            self._tell(self._end, "it was stopped", None)
+        except BaseException as error:  # whatever it was, the conversations must hear of it
+            if is_loaded:
+                log.critical("the engine's thread died", exc_info=error)
+            why = f"{type(error).__name__}: {error}"
+            self._tell(self._end, why, None if is_loaded else error)
+
+    def _tell(self, call: Callable[..., None], *args: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:  # the loop is closed: nobody is left to be told
+            self._inbox.put(Stop())
+
+    def _be_ready(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+    def _end(self, why: str, load_error: BaseException | None) -> None:
+        self._death = why
+        if not self._ready.done():
+            self._ready.set_exception(load_error or EngineDied(f"{self._name}: {why}"))
+        self._table.fail_all(self._name, why)
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    # --- the runtime's Engine --------------------------------------------------------------
+
+    def open(self, deliver: Deliver) -> Slot:
+        """Raises `EngineFull`, and `EngineDied` when the thread is gone."""
+        if self._death is not None:
+            raise EngineDied(f"{self._name} takes no conversation ({self._death}): restart it")
+        slot = self._table.open(deliver)
+        self._inbox.put(Open(slot))
+        return slot
+
+    def hear(self, slot: Slot, chunk: AudioChunk) -> None:
+        """Any length; what waits too long is dropped from its old end and counted."""
+        if self._takes(slot):
+            self._inbox.put_audio(slot, chunk)
+            self.metrics.dropped_chunks = self._inbox.dropped_audio
+
+    def look(self, slot: Slot, frame: VideoFrame) -> None:
+        """The newest picture waits; it is converted on the thread."""
+        if self._takes(slot):
+            self._inbox.put_picture(slot, frame)
+
+    def set_camera(self, slot: Slot, is_on: bool) -> None:
+        """A picture that waits is dropped when the camera goes off."""
+        self._order(Camera(slot, is_on))
+
+    def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
+        """Audio up to `tail_pts` that came in before is heard first (all of it when None). A
+        shadow that is still there is retracted; a committed answer is decoded to its end first."""
+        self._table.admit_turn(slot, turn)
+        self._order(Start(slot, turn, text, tail_pts, self._clock.now()))
+
+    def retract(self, slot: Slot, turn: int) -> None:
+        """Nothing of this turn is delivered after this call."""
+        self._table.drop_turn(slot, turn)
+        self._order(Retract(slot, turn))
+
+    def commit(self, slot: Slot, turn: int) -> None:
+        """A shadow whose head was WAIT or SILENT is decoded from now on."""
+        self._order(Commit(slot, turn))
+
+    def cancel(self, slot: Slot, turn: int, heard: str) -> None:
+        """Nothing of this turn is delivered after this call."""
+        self._table.drop_turn(slot, turn)
+        self._order(Cancel(slot, turn, heard))
+
+    def forget(self, slot: Slot) -> None:
+        """A shadow on the utterance goes with it."""
+        self._order(Forget(slot))
+
+    def close(self, slot: Slot) -> None:
+        """Idempotent; the slot is free at once."""
+        if self._table.close(slot):
+            self._inbox.put(Close(slot))
+
+    def _takes(self, slot: Slot) -> bool:
+        return self._death is None and self._table.holds(slot)
+
+    def _order(self, order: Camera | Start | Retract | Commit | Cancel | Forget) -> None:
+        if self._takes(order.slot):
+            self._inbox.put(order)
+
+    def _deliver(self, results: dict[Slot, list[Delivery]]) -> None:
+        for slot, deliveries in results.items():
+            self._table.deliver(slot, deliveries)
+        self.metrics.undelivered = self._table.undelivered

@@ -1,0 +1,110 @@
+"""What the event loop may order of an engine's thread, as facts; and what the thread counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ..runtime.protocols import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A new conversation has the slot."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The conversation is over."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """The camera goes on or off."""
+
+    slot: Slot
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin an answer; `asked` is when the runtime wanted it (monotonic seconds)."""
+
+    slot: Slot
+    turn: int
+    text: str | None
+    tail_pts: int | None
+    asked: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """Drop a shadow."""
+
+    slot: Slot
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The shadow became the turn."""
+
+    slot: Slot
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cut a turn; the context keeps `heard` of its answer."""
+
+    slot: Slot
+    turn: int
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop the utterance in progress."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the thread."""
+
+
+Order = Open | Close | Camera | Start | Retract | Commit | Cancel | Forget | Stop
+
+
+@dataclass(slots=True)
+class EngineMetrics:
+    """Counts since the start. Each is written by one thread and may be read by any."""
+
+    ticks: int = 0
+    windows: int = 0
+    """Windows the VAD judged."""
+    encoded: int = 0
+    """Windows the audio encoder heard."""
+    pictures: int = 0
+    tokens: int = 0
+    dropped_chunks: int = 0
+    """Audio that came faster than the thread took it."""
+    dropped_windows: int = 0
+    """Audio that came faster than it could be judged or encoded."""
+    dropped_pictures: int = 0
+    undelivered: int = 0
+    """Results for a turn or a conversation that was gone when they came."""
+    failures: int = 0
+    """Conversations ended by an error of the model."""
+    busy_s: float = 0.0
+    batches: dict[str, Counter[int]] = field(default_factory=dict[str, Counter[int]])
+    """For each kind of step, how often it ran for how many slots at once."""
+
+    def count(self, step: str, size: int) -> None:
+        """One step of this kind for so many slots."""
+        self.batches.setdefault(step, Counter())[size] += 1

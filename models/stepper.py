@@ -1,0 +1,101 @@
+"""What the engine asks of a model: small steps for a batch of slots, on one thread.
+
+The engine decides when and for whom; a stepper computes. It knows no queue, no loop and no turn
+number, only slot indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..runtime.events import Head
+
+Samples = npt.NDArray[np.float32]
+Pictures = npt.NDArray[np.uint8]
+
+# Axes: B batch (one row per named slot, each slot at most once), H height, W width.
+
+
+class Stepper(Protocol):
+    """A model with a fixed number of slots. Every method is called on the engine's thread only.
+
+    A batched call that raises has changed no slot's state: the engine then asks again slot by
+    slot, so that only the slot that can't be served ends.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many conversations fit; slot indices are 0 … slots - 1."""
+        ...
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height that `look` takes."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run every kind of step once, so that the first conversation is as fast as the next."""
+        ...
+
+    def reset(self, slot: int) -> None:
+        """A fresh conversation: nothing was heard, seen or said; the camera is on."""
+        ...
+
+    def open_utterance(self, slot: int) -> None:
+        """The encoder's state goes to zero and a new utterance's latents begin. The answer to the
+        utterance before may still be under way."""
+        ...
+
+    def hear(self, slots: Sequence[int], windows: Samples) -> list[bool]:
+        """One 32 ms step of the audio encoder; `windows` is [B, 512] in -1..1.
+
+        The latents go to the slot's cache. True where the transcript changed. May be called while
+        a shadow runs: the shadow keeps to what was there when it began.
+        """
+        ...
+
+    def transcript(self, slot: int) -> str:
+        """What was understood of the utterance so far."""
+        ...
+
+    def look(self, slots: Sequence[int], pictures: Pictures) -> list[bool]:
+        """One picture each, [B, H, W, 3] RGB. True where it differs from the one before."""
+        ...
+
+    def set_camera(self, slot: int, is_on: bool) -> None:
+        """With the camera off the model knows that it sees nothing."""
+        ...
+
+    def begin(self, slots: Sequence[int], texts: Sequence[str | None]) -> list[tuple[Head, float]]:
+        """Mark the caches and begin shadow answers, to the utterance so far or to a typed text.
+
+        Returns each slot's head and its confidence in 0..1. Whatever the head says, `next` must
+        work afterwards: a person who falls silent gets an answer after all.
+        """
+        ...
+
+    def next(self, slots: Sequence[int]) -> list[tuple[str, bool]]:
+        """The next answer token of each slot: its text with leading space, and if it is the last.
+        A last token may have an empty text."""
+        ...
+
+    def retract(self, slot: int) -> None:
+        """Drop the shadow; all that was heard of the utterance stays and goes on."""
+        ...
+
+    def commit(self, slot: int) -> None:
+        """The shadow becomes the turn and its utterance is closed; `next` may go on with it."""
+        ...
+
+    def cancel(self, slot: int, heard: str) -> None:
+        """Cut the committed turn: of its answer the cache keeps only `heard`. A new utterance that
+        was opened meanwhile is not touched."""
+        ...
+
+    def forget(self, slot: int) -> None:
+        """Drop the latents of the utterance in progress, and a shadow on it."""
+        ...
