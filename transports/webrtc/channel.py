@@ -1,0 +1,111 @@
+"""The data channel `oai-events`: checked messages in, a bounded line of messages out."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from aiortc import RTCDataChannel
+from aiortc.exceptions import InvalidStateError
+
+from ...runtime.errors import BadInput
+from ...runtime.messages import error as error_message
+from .. import wire
+
+log = logging.getLogger(__name__)
+
+LABEL = "oai-events"
+MAX_BACKLOG_BYTES = 4 * 1024 * 1024
+MAX_BACKLOG_MESSAGES = 2048
+"""Bounds on what waits: before the channel opens, and for a client that does not read."""
+
+
+class Channel:
+    """Messages of one peer; survives a new connection. All methods on the event loop."""
+
+    def __init__(
+        self,
+        max_bytes: int,
+        deliver: Callable[[Mapping[str, object]], None],
+        give_up: Callable[[str], None],
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._deliver = deliver
+        self._give_up = give_up
+        self._channel: RTCDataChannel | None = None
+        self._waiting: deque[str] = deque()
+        self._waiting_bytes = 0
+        self._is_closed = False
+        self.refused = 0
+        """Messages of the client that were answered by an error."""
+        self.unsent = 0
+        """Messages the client can't take: larger than it says it accepts."""
+
+    def attach(self, channel: RTCDataChannel) -> None:
+        """The client opened a channel; others than ours are ignored."""
+        if channel.label != LABEL or self._is_closed:
+            return
+        self._channel = channel
+
+        @channel.on("message")
+        def _on_message(data: str | bytes) -> None:  # pyright: ignore[reportUnusedFunction]
+            if self._channel is channel:
+                self._receive(data)
+
+        self._flush()
+
+    def send(self, message: Mapping[str, object]) -> None:
+        """Queue a message. A client that leaves too much unread is given up."""
+        if self._is_closed:
+            return
+        text = wire.encode(message)
+        self._waiting.append(text)
+        self._waiting_bytes += len(text)
+        self._flush()
+        buffered = self._channel.bufferedAmount if self._channel is not None else 0
+        backlog = self._waiting_bytes + buffered
+        if backlog > MAX_BACKLOG_BYTES or len(self._waiting) > MAX_BACKLOG_MESSAGES:
+            self.close()
+            self._give_up(f"the client left {backlog} bytes of messages unread")
+
+    def refuse(self, error: BadInput, event_id: object = None) -> None:
+        """Tell the client that something it sent can't be used."""
+        self.refused += 1
+        self.send(
+            error_message(
+                str(error),
+                code=error.code,
+                param=error.param,
+                event_id=event_id if isinstance(event_id, str) else None,
+            )
+        )
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._channel = None
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def _receive(self, data: str | bytes) -> None:
+        try:
+            message = wire.parse(data, self._max_bytes)
+        except BadInput as error:
+            self.refuse(error)
+            return
+        self._deliver(message)
+
+    def _flush(self) -> None:
+        channel = self._channel
+        if channel is None or channel.readyState != "open":
+            return
+        while self._waiting:
+            text = self._waiting.popleft()
+            self._waiting_bytes -= len(text)
+            try:
+                channel.send(text)
+            except InvalidStateError:
+                return
+            except ValueError:
+                self.unsent += 1
+                log.warning("a message is larger than the client takes", extra={"size": len(text)})

@@ -1,0 +1,266 @@
+"""A WebRTC peer as the runtime sees it: mailboxes in, playout and messages out.
+
+The conversation belongs to the peer, the network to its link: when the client connects again, the
+mailboxes, the position in the audio and what is being said live on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Literal
+
+from aiortc import RTCDataChannel
+from aiortc.mediastreams import MediaStreamError
+
+from ...runtime.errors import BadInput
+from ...runtime.frames import AudioChunk, VideoFrame
+from ...runtime.mailboxes import Bounded, Latest
+from ...runtime.settings import WebrtcSettings
+from ..jitter_buffer import JitterCounts, JitterLimits
+from ..media_threads import media_threads
+from .channel import Channel
+from .hooks import PacketSink, check_aiortc
+from .link import Ends, Link
+from .listening import Microphone
+from .signalling import Offer, check_offer, configuration, parse_candidate
+from .speaking import Speaker, SpeakerTrack
+from .sync import SenderClock
+from .watching import Camera
+
+log = logging.getLogger(__name__)
+
+MAX_PIXELS = 1920 * 1920
+"""Pictures larger than this are refused unless `answer` is told otherwise."""
+AUDIO_CHUNKS = 50
+"""One second of packets, then the oldest goes."""
+MESSAGES = 256
+WATCH_S = 0.5
+"""How often a peer is checked for signs of life."""
+
+
+async def answer(
+    offer_sdp: str,
+    settings: WebrtcSettings,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    audio_chunks: int = AUDIO_CHUNKS,
+) -> tuple[str, Peer]:
+    """Answer an offer: the SDP to send back and the peer it belongs to.
+
+    The answer carries all our candidates; the client's may be in the offer, be trickled with
+    `Peer.add_candidate`, or show themselves. Raises `BadInput` for an offer that can't be
+    answered, with nothing left behind. The peer closes itself when the client can't be reached,
+    vanishes or leaves.
+    """
+    check_aiortc()
+    offer = check_offer(offer_sdp, settings.max_sdp_bytes)
+    peer = Peer(settings, max_pixels=max_pixels, audio_chunks=audio_chunks)
+    try:
+        return await peer.connect(offer), peer
+    except BaseException:
+        await peer.close("the offer could not be answered")
+        raise
+
+
+class Peer:
+    """A `Transport`. Made by `answer`; all methods on the event loop."""
+
+    def __init__(self, settings: WebrtcSettings, *, max_pixels: int, audio_chunks: int) -> None:
+        threads = media_threads()
+        self._settings = settings
+        self._max_pixels = max_pixels
+        self._now: Callable[[], float] = time.monotonic
+        self._loop = asyncio.get_running_loop()
+        self._clock = SenderClock()
+        self._speaker = Speaker(threads, self._now)
+        self._channel = Channel(settings.max_message_bytes, self._take_message, self._give_up)
+        self._microphone = Microphone(
+            threads,
+            JitterLimits(
+                base_s=settings.jitter_base_ms / 1000, max_s=settings.jitter_max_ms / 1000
+            ),
+            self._clock,
+            self._take_audio,
+            self._now,
+        )
+        self._cameras: dict[int, Camera] = {}
+        self._link: Link | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = self._now() + settings.ice_timeout_s
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._drain: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self.closed_why: str | None = None
+        """Why the peer is gone; None while it lives."""
+        self.audio: Bounded[AudioChunk] = Bounded(audio_chunks)
+        self.video: Latest[VideoFrame] = Latest()
+        self.messages: Bounded[Mapping[str, object]] = Bounded(MESSAGES)
+        self.playout = self._speaker
+
+    @property
+    def is_connected(self) -> bool:
+        return self._link is not None and self._link.state == "connected"
+
+    @property
+    def jitter(self) -> JitterCounts:
+        """What happened to the client's audio packets."""
+        return self._microphone.counts
+
+    async def connect(self, offer: Offer) -> str:
+        """Answer an offer on a connection of its own; what was connected before is closed."""
+        link = Link(configuration(self._settings), self._ends())
+        try:
+            text = await link.answer(offer)
+        except BaseException:
+            await link.close()
+            raise
+        before, self._link = self._link, link
+        self._deadline = self._now() + self._settings.ice_timeout_s
+        if self._timer is None:
+            self._watch()
+        if self._drain is not None:
+            self._drain.cancel()
+            self._drain = None
+        if not link.speaks:
+            self._drain = self._spawn(self._discard_speech(), "discard speech")
+        if before is not None:
+            await before.close()
+        return text
+
+    async def restart(self, offer_sdp: str) -> str:
+        """The client offers again (an ICE restart, or a new connection of the same client): the
+        answer's SDP. The conversation goes on. Raises `BadInput`; the old connection stays then.
+        """
+        if self._closing is not None:
+            raise BadInput(
+                f"the peer is closed ({self.closed_why}): start a new session", code="peer_closed"
+            )
+        return await self.connect(check_offer(offer_sdp, self._settings.max_sdp_bytes))
+
+    async def add_candidate(
+        self,
+        candidate: str | None,
+        sdp_mid: str | None = None,
+        sdp_mline_index: int | None = None,
+    ) -> None:
+        """A trickled candidate (`candidate:…`), or None or "" at their end. Raises `BadInput`."""
+        parsed = parse_candidate(candidate, sdp_mid, sdp_mline_index)
+        if self._link is not None and self._closing is None:
+            await self._link.add_candidate(parsed)
+
+    def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
+        self._speaker.set_played(played)
+
+    def send(self, message: Mapping[str, object]) -> None:
+        self._channel.send(message)
+
+    async def close(self, why: str) -> None:
+        if self._closing is None:
+            self.closed_why = why
+            self._closing = self._loop.create_task(self._close(), name="close peer")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.audio.close()
+        self.video.close()
+        self.messages.close()
+        self._channel.close()
+        self._speaker.close()
+        self._microphone.close()
+        for camera in self._cameras.values():
+            camera.close()
+        if self._link is not None:
+            await self._link.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _ends(self) -> Ends:
+        return Ends(
+            voice=functools.partial(SpeakerTrack, self._speaker),
+            microphone=lambda: self._microphone,
+            camera=self._camera,
+            channel=self._open_channel,
+            changed=self._changed,
+            now=self._now,
+        )
+
+    def _camera(self, index: int) -> PacketSink | None:
+        if index not in self._cameras and index < 2:
+            source: Literal["camera", "screen"] = "screen" if index else "camera"
+            self._cameras[index] = Camera(
+                media_threads(),
+                source,
+                self._max_pixels,
+                self._clock,
+                self.video.put,
+                self._refuse_picture,
+            )
+        return self._cameras.get(index)
+
+    def _open_channel(self, channel: RTCDataChannel) -> None:
+        self._channel.attach(channel)
+
+    def _take_audio(self, chunk: AudioChunk) -> None:
+        self.audio.put(chunk)
+
+    def _take_message(self, message: Mapping[str, object]) -> None:
+        self.messages.put(message)
+
+    def _refuse_picture(self, width: int, height: int) -> None:
+        self._channel.refuse(
+            BadInput(
+                f"pictures of {width}x{height} are refused; at most {self._max_pixels} pixels "
+                f"are taken: send a smaller picture",
+                code="picture_too_large",
+            )
+        )
+
+    def _changed(self, link: Link, state: str) -> None:
+        if link is not self._link:
+            return
+        if state == "connected":
+            self._speaker.hello()
+        elif state == "failed":
+            self._give_up("the connection failed")
+        elif state == "closed":
+            self._give_up("the client closed the connection")
+
+    def _watch(self) -> None:
+        """Look for signs of life; a client that shows none is gone."""
+        link, now = self._link, self._now()
+        if link is not None:
+            silent_s = now - link.heard_at
+            if link.state != "connected" and now > self._deadline:
+                limit = self._settings.ice_timeout_s
+                self._give_up(f"the client could not be reached within {limit:g} s")
+                return
+            if link.state == "connected" and silent_s > self._settings.disconnected_s:
+                self._give_up(f"the client vanished: nothing was heard for {silent_s:.0f} s")
+                return
+        self._timer = self._loop.call_later(WATCH_S, self._watch)
+
+    def _give_up(self, why: str) -> None:
+        if self._closing is None:
+            log.info("peer closed", extra={"why": why})
+            self.closed_why = why
+            self._closing = self._loop.create_task(self._close(), name="close peer")
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _discard_speech(self) -> None:
+        """The client takes no audio: speak to nobody at the same pace, so turns still end."""
+        with contextlib.suppress(MediaStreamError):  # the speaker is closed
+            while True:
+                await self._speaker.next()

@@ -1,0 +1,100 @@
+"""Session descriptions: what we take, and what we change in what we give. Opens no socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, sdp
+
+from ...runtime.errors import BadInput
+from ...runtime.settings import WebrtcSettings
+
+MAX_SECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A description that passed the checks."""
+
+    sdp: str
+    ufrag: str
+    pwd: str
+    fingerprints: frozenset[str]
+
+
+def check_offer(text: str, max_bytes: int) -> Offer:
+    """Raises `BadInput`, saying what is wrong, for an offer that can't be answered."""
+    size = len(text.encode("utf-8", "replace"))
+    if size > max_bytes:
+        raise _bad(f"the offer has {size} bytes; at most {max_bytes} are taken", "sdp_too_large")
+    if not text.lstrip().startswith("v=0"):
+        raise _bad(f"the offer begins with {text[:20]!r}; a session description with 'v=0'")
+    try:
+        offer = sdp.SessionDescription.parse(text)
+    except Exception as error:  # the parser raises whatever its slicing and int() raise
+        raise _bad(f"the offer can't be parsed ({type(error).__name__}: {error})") from error
+    if len(offer.media) > MAX_SECTIONS:
+        raise _bad(f"the offer has {len(offer.media)} media sections; at most {MAX_SECTIONS}")
+    audio = [media for media in offer.media if media.kind == "audio"]
+    if not audio:
+        raise _bad("the offer has no audio section: add a microphone or an audio transceiver")
+    names = sorted({codec.mimeType for codec in audio[0].rtp.codecs})
+    if "audio/opus" not in (name.lower() for name in names):
+        raise _bad(f"the first audio section offers {', '.join(names) or 'no codec'}: offer Opus")
+    for media in offer.media:
+        if media.kind not in ("audio", "video", "application"):
+            raise _bad(f"a media section is {media.kind!r}: offer audio, video or application")
+        if not media.ice.usernameFragment or not media.ice.password:
+            raise _bad(f"the {media.kind} section has no ICE user name or password")
+        if media.dtls is None or not media.dtls.fingerprints:
+            raise _bad(f"the {media.kind} section has no DTLS fingerprint")
+    first = offer.media[0]
+    assert first.ice.usernameFragment and first.ice.password and first.dtls
+    return Offer(
+        text,
+        first.ice.usernameFragment,
+        first.ice.password,
+        frozenset(f"{f.algorithm} {f.value.upper()}" for f in first.dtls.fingerprints),
+    )
+
+
+def passive(answer: str) -> str:
+    """The answer with us as DTLS server. aiortc's default is client, and as a client it offers
+    only ECDSA ciphers, so peers that present an RSA certificate can't connect."""
+    return answer.replace("a=setup:active", "a=setup:passive")
+
+
+def parse_candidate(
+    candidate: str | None, sdp_mid: str | None, sdp_mline_index: int | None
+) -> RTCIceCandidate | None:
+    """A trickled candidate as browsers give it; None (or empty) is the end of candidates."""
+    if not candidate:
+        return None
+    text = candidate.removeprefix("a=").removeprefix("candidate:")
+    try:
+        parsed = sdp.candidate_from_sdp(text)
+    except Exception as error:  # as above
+        raise BadInput(
+            f"the candidate {candidate[:80]!r} can't be parsed", code="invalid_candidate"
+        ) from error
+    if sdp_mid is None and sdp_mline_index is None:
+        raise BadInput(
+            "the candidate names no media section: send sdpMid or sdpMLineIndex",
+            code="invalid_candidate",
+        )
+    parsed.sdpMid, parsed.sdpMLineIndex = sdp_mid, sdp_mline_index
+    return parsed
+
+
+def configuration(settings: WebrtcSettings) -> RTCConfiguration:
+    """The servers that help to be reached; none by default, so nobody outside is contacted."""
+    servers = [RTCIceServer(urls=url) for url in settings.stun]
+    servers += [
+        RTCIceServer(urls=url, username=settings.turn_username, credential=settings.turn_credential)
+        for url in settings.turn_urls
+    ]
+    return RTCConfiguration(iceServers=servers)
+
+
+def _bad(message: str, code: str = "invalid_sdp") -> BadInput:
+    return BadInput(message, code=code, param="sdp")

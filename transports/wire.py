@@ -1,0 +1,81 @@
+"""Messages on a wire: bytes to checked objects, objects to text with an `event_id`.
+
+The shapes are those of the OpenAI Realtime API; what a message means is not known here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+import msgspec
+
+from ..runtime.errors import BadInput
+
+MAX_DEPTH = 32
+"""How deep a client's message may be nested."""
+
+
+def parse(data: str | bytes, max_bytes: int) -> dict[str, object]:
+    """A client event: an object with a str "type". Raises `BadInput` for anything else."""
+    size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "replace"))
+    if size > max_bytes:
+        raise BadInput(
+            f"the message has {size} bytes; at most {max_bytes} are taken: send less at once",
+            code="message_too_large",
+        )
+    try:
+        message: object = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, ValueError) as error:
+        raise BadInput(f"the message is not JSON: {error}", code="invalid_json") from error
+    except RecursionError as error:
+        raise BadInput(_too_deep(), code="invalid_json") from error
+    if not isinstance(message, dict):
+        raise BadInput(
+            f"the message is JSON of type {_kind(message)}: send an object with a type",
+            code="invalid_message",
+        )
+    if _depth(message) > MAX_DEPTH:
+        raise BadInput(_too_deep(), code="invalid_json")
+    kind = message.get("type")
+    if not isinstance(kind, str):
+        raise BadInput(f"the message's type is {_kind(kind)}: it must be a string", param="type")
+    return message
+
+
+def encode(message: Mapping[str, object]) -> str:
+    """JSON text of a server event, with an `event_id` where it has none."""
+    if "event_id" in message:
+        return msgspec.json.encode(message).decode()
+    return msgspec.json.encode({"event_id": new_id("event"), **message}).decode()
+
+
+def new_id(prefix: str) -> str:
+    """An identifier like `event_6c0f…`, never used before."""
+    return f"{prefix}_{secrets.token_hex(10)}"
+
+
+def _depth(message: object) -> int:
+    """Nesting depth, counted level by level without recursion."""
+    depth, level = 0, [message]
+    while level:
+        below: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        if not any(isinstance(value, dict | list) for value in level):
+            return depth
+        level = below
+        depth += 1
+    return depth
+
+
+def _kind(value: object) -> str:
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")
+
+
+def _too_deep() -> str:
+    return f"the message is nested deeper than {MAX_DEPTH} levels: flatten it"
