@@ -13,6 +13,8 @@ RATE = 16_000
 Pcm = NDArray[np.float32]
 """Mono audio, full scale is 1.0."""
 
+Random = np.random.Generator
+
 
 def good_size(samples: int) -> int:
     """The next multiple of 1024 at or above `samples`, a length FFTs are quick at."""
@@ -24,7 +26,7 @@ def resample(audio: Pcm, ratio: float) -> Pcm:
     if ratio == 1.0 or audio.size == 0:
         return audio
     size = good_size(audio.size + 512)
-    out = int(round(size * ratio / 64)) * 64
+    out = round(size * ratio / 64) * 64
     spectrum = np.fft.rfft(audio, size)
     bins = out // 2 + 1
     kept = np.zeros(bins, dtype=np.complex128)
@@ -33,7 +35,7 @@ def resample(audio: Pcm, ratio: float) -> Pcm:
     edge = max(1, common // 50)  # a soft edge keeps the ringing of the brick wall short
     kept[common - edge : common] *= np.linspace(1.0, 0.0, edge)
     stretched = np.fft.irfft(kept, out) * (out / size)
-    return stretched[: int(round(audio.size * out / size))].astype(np.float32)
+    return stretched[: round(audio.size * out / size)].astype(np.float32)
 
 
 def convolve(audio: Pcm, response: Pcm) -> Pcm:
@@ -63,7 +65,8 @@ def level(audio: Pcm) -> float:
 
 def to_int16(audio: Pcm) -> NDArray[np.int16]:
     """Full scale 1.0 becomes 32767; what lies beyond is clipped."""
-    return np.clip(np.rint(audio * 32767.0), -32768, 32767).astype(np.int16)
+    whole: NDArray[np.int16] = np.clip(np.rint(audio * 32767.0), -32768, 32767).astype(np.int16)
+    return whole
 
 
 def from_int16(audio: NDArray[np.int16]) -> Pcm:

@@ -76,10 +76,11 @@ def analyse(audio: Pcm) -> Analysis:
 def _warp(rows: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
     """Move what lies at bin f to bin f * factor."""
     bins = rows.shape[1]
-    source = np.minimum(np.arange(bins) / factor, bins - 1.001)
+    source = np.minimum(np.arange(bins, dtype=np.float64) / factor, bins - 1.001)
     below = source.astype(np.intp)
     share = source - below
-    return rows[:, below] * (1 - share) + rows[:, below + 1] * share
+    moved: NDArray[np.float64] = rows[:, below] * (1 - share) + rows[:, below + 1] * share
+    return moved
 
 
 def resynthesise(analysis: Analysis, speaker: Speaker) -> Pcm:

@@ -35,14 +35,15 @@ ESPEAK_ACCENTS = (
     "en-029",
     "en-us-nyc",
 )
-ESPEAK_VARIANTS = tuple(
+_VARIANTS = (
     "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 klatt klatt2 klatt3 klatt4 klatt5 klatt6 Alex Alicia "
     "Andrea Andy Annie Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Michael Mike "
     "Nguyen Reed Storm adam anika antonio aunty belinda benjamin boris caleb david ed edward "
     "edward2 grandma grandpa gustave ian iven iven2 iven3 iven4 john kaukovalta linda marcelo max "
     "michel miguel mike2 norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 "
-    "steph3 travis victor zac whisper whisperf".split()
+    "steph3 travis victor zac whisper whisperf"
 )
+ESPEAK_VARIANTS = tuple(_VARIANTS.split())
 FLITE_VOICES = ("kal", "kal16", "awb", "slt")
 UNSEEN_FLITE_VOICE = "rms"
 """The measure of an unseen speaker. Never trained on."""
@@ -162,7 +163,7 @@ def espeak(
     pitch moves) are espeak's 0 to 99. Raises EngineError for an unknown voice.
     """
     audio = _espeak().say(
-        spell_for_engines(text), voice, int(round(words_per_minute / warp)), pitch, melody
+        spell_for_engines(text), voice, round(words_per_minute / warp), pitch, melody
     )
     return resample(audio, 1.0 / warp)
 
@@ -249,7 +250,7 @@ def _flite() -> _Flite:
     return _Flite()
 
 
-def flite(text: str, voice: str, manner: Manner = Manner()) -> Pcm:  # noqa: B008 (frozen)
+def flite(text: str, voice: str, manner: Manner = Manner()) -> Pcm:
     """Speak with flite's `voice` (kal, kal16, awb, slt or the unseen rms).
 
     Raises EngineError when flite is not installed or has no such voice.

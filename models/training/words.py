@@ -1,7 +1,6 @@
 """Common English words, spoken in random order so that the encoder learns sounds, not sentences."""
 
-COMMON_WORDS = tuple(
-    """
+_WORDS = """
     a able about above across act add after again against age ago air all allow almost alone along
     already also always among and animal another answer any apple are area arm around art as ask at
     away baby back bad bag ball bank base basket be bear beat beautiful because bed been before
@@ -53,5 +52,5 @@ COMMON_WORDS = tuple(
     who whole whose why wide wife wild will win wind window wing winter wire wish with woman wonder
     wood word work world would write wrong yard year yellow yes yesterday yet you young your zebra
     zero zoo
-    """.split()
-)
+"""
+COMMON_WORDS = tuple(_WORDS.split())
