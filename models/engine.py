@@ -88,6 +88,11 @@ class ThreadedEngine:
             self._thread.start()
         await asyncio.shield(self._ready)
 
+    async def ended(self) -> str:
+        """Waits until the thread has ended, for whatever reason, and says why."""
+        await asyncio.shield(self._ended)
+        return self._death or "the engine ended"
+
     async def stop(self) -> None:
         """End the thread after its tick; conversations still open are told. Idempotent."""
         if self._thread.ident is None:
