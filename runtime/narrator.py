@@ -40,7 +40,7 @@ class Narrator:
         self._items: dict[str, messages.Item] = {}
         self._last_item: str | None = None
         self._count = 0
-        self._state = ""
+        self._state = "listening"
         self._answer: _Answer | None = None
 
     def state(self, name: str) -> list[Emit]:

@@ -146,7 +146,7 @@ class Session:
         self, event: Event, now: float, stamps: Mapping[str, float] | None = None
     ) -> list[Effect]:
         """What `event` at `now` (monotonic seconds) asks for. `stamps` are stage times measured
-        where the event was made. After `EndSession` nothing is ever asked for again."""
+        where the event was made ("sent" for `Played`). After `EndSession` nothing is ever asked for again."""
         if self.is_ended:
             return []
         named = named_stamps(event, stamps) if stamps else {}
@@ -166,7 +166,7 @@ class Session:
             case VoiceReady():
                 return self._take_voice(event, now, named)
             case Played():
-                return self._played(event, now)
+                return self._played(event, now, named.get("sent", now))
             case CameraChanged(is_on=is_on):
                 return [SetCamera(is_on), Emit(messages.camera(is_on))]
             case TextTyped(text=text, item_id=item_id):
@@ -514,16 +514,16 @@ class Session:
         self.playback.queue(draft.turn, len(voice.pcm), voice.text)
         return Play(draft.turn, voice.pcm, voice.text, voice.is_last)
 
-    def _played(self, event: Played, now: float) -> list[Effect]:
+    def _played(self, event: Played, now: float, sent: float) -> list[Effect]:
         live = self._live
         if live is None or event.turn != live.turn:
             return []
         self.playback.played(live.turn, event.samples)
         if event.samples > 0:
-            live.stamps.mark(stage.FIRST_PACKET, now)
+            live.stamps.mark(stage.FIRST_PACKET, sent)
         if not event.is_done:
             return []
-        live.stamps.mark(stage.LAST_PACKET, now)
+        live.stamps.mark(stage.LAST_PACKET, sent)
         live.is_played = live.is_voice_done
         return self._advance(live, now)
 

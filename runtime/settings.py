@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -338,7 +338,7 @@ def _read_toml(path: Path) -> Iterator[tuple[str, object]]:
     for branch, fields in tree.items():
         if not isinstance(fields, dict):
             raise _unknown(branch, fields, str(path))
-        for name, value in fields.items():
+        for name, value in cast(dict[str, object], fields).items():  # TOML keys are texts
             yield f"{branch}.{name}", value
 
 
