@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     show = config.add_subparsers(dest="action", metavar="show", required=True).add_parser(
         "show", help="print every setting, its value and its source"
     )
-    doctor = commands.add_parser("doctor", help="what is missing on this machine and how to mend it")
+    doctor = commands.add_parser(
+        "doctor", help="what is missing on this machine and how to mend it"
+    )
     models = commands.add_parser("models", help="the models that can answer, and their sizes")
 
     for each in (serve, ask, show, doctor, models):

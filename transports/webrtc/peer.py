@@ -20,6 +20,7 @@ from aiortc.mediastreams import MediaStreamError
 from ...runtime.errors import BadInput
 from ...runtime.frames import AudioChunk, VideoFrame
 from ...runtime.mailboxes import Bounded, Latest
+from ...runtime.protocols import Playout
 from ...runtime.settings import WebrtcSettings
 from ..jitter_buffer import JitterCounts, JitterLimits
 from ..media_threads import media_threads
@@ -100,7 +101,7 @@ class Peer:
         self.audio: Bounded[AudioChunk] = Bounded(audio_chunks)
         self.video: Latest[VideoFrame] = Latest()
         self.messages: Bounded[Mapping[str, object]] = Bounded(MESSAGES)
-        self.playout = self._speaker
+        self.playout: Playout = self._speaker
 
     @property
     def is_connected(self) -> bool:

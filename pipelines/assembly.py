@@ -1,0 +1,46 @@
+"""Chooses the parts that the settings name: the pipeline, and the transport of a browser's call."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ..runtime.plugins import PLUGINS
+from ..runtime.settings import Settings
+from .calls import Answer, Peer
+from .pipeline import Pipeline
+
+PIPELINE = "pipeline"
+"""The kind of plugin: a callable from `Settings` to a `Pipeline`, named like `pipeline:mine`."""
+
+
+def _fused(settings: Settings) -> Pipeline:
+    from .fused import build
+
+    return build(settings)
+
+
+def _echo(settings: Settings) -> Pipeline:
+    from .echo import build
+
+    return build(settings)
+
+
+PLUGINS.register(PIPELINE, "fused", _fused)
+PLUGINS.register(PIPELINE, "echo", _echo)
+
+
+def make_pipeline(settings: Settings) -> Pipeline:
+    """The pipeline of the settings, not loaded yet. Raises `ConfigError` for an unknown name."""
+    factory = PLUGINS.get(PIPELINE, settings.engine.pipeline)
+    return cast(Pipeline, factory(settings))  # a plugin carries no type
+
+
+def answerer(settings: Settings) -> Answer:
+    """Answers WebRTC offers. aiortc is imported with the first of them, or by `warm_up`."""
+
+    async def answer(sdp: str) -> tuple[str, Peer]:
+        from ..transports.webrtc import answer
+
+        return await answer(sdp, settings.webrtc, audio_chunks=settings.audio.microphone_chunks)
+
+    return answer

@@ -1,0 +1,20 @@
+"""What every endpoint of the server works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..runtime.settings import Settings
+from .calls import Calls
+from .loop_lag import LoopLag
+from .pipeline import PipelineHost
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Made when the server starts, gone when it has stopped."""
+
+    settings: Settings
+    host: PipelineHost
+    calls: Calls
+    lag: LoopLag

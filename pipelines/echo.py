@@ -1,0 +1,22 @@
+"""The echo pipeline: everything but a model. What a conversation measures here is the floor."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..runtime.settings import Settings
+from .engine_pipeline import EnginePipeline, OwnedEngine
+from .voices import voice
+
+HINTS = ("Say anything: it answers how long you spoke.",)
+
+
+def build(settings: Settings) -> EnginePipeline:
+    """No model is loaded; the voice and the voice activity detection are the real ones."""
+
+    def engine() -> OwnedEngine:
+        from ..models.echo import EchoEngine
+
+        return EchoEngine(settings.engine.slots, asyncio.get_running_loop())
+
+    return EnginePipeline("echo", settings, engine, lambda: voice(settings.voice), HINTS)

@@ -1,0 +1,109 @@
+"""One engine and one voice of the process, and conversations on them: what every pipeline of ours is."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ..runtime.clock import Clock, MonotonicClock
+from ..runtime.ledger import LatencyTotals
+from ..runtime.protocols import Engine, Transport, Voice
+from ..runtime.runner import SessionRunner
+from ..runtime.session import Session
+from ..runtime.settings import Settings
+
+
+class OwnedEngine(Engine, Protocol):
+    """An engine with a life: loaded once, ended once."""
+
+    async def ready(self) -> None:
+        """Loaded and warmed up; raises what went wrong."""
+        ...
+
+    async def ended(self) -> str:
+        """Waits for its end and says why."""
+        ...
+
+    async def stop(self) -> None:
+        """End it; idempotent."""
+        ...
+
+
+class OwnedVoice(Voice, Protocol):
+    """A voice with a life."""
+
+    async def start(self) -> None:
+        """Ready to speak; raises what went wrong."""
+        ...
+
+    async def stop(self) -> None:
+        """End it; idempotent."""
+        ...
+
+
+class EnginePipeline:
+    """A `Pipeline`. The factories are called by `load`, on the event loop; they must not block."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        make_engine: Callable[[], OwnedEngine],
+        make_voice: Callable[[], OwnedVoice],
+        hints: Sequence[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self.hints = hints
+        self.totals = LatencyTotals()
+        self._settings = settings
+        self._make_engine = make_engine
+        self._make_voice = make_voice
+        self._clock = clock or MonotonicClock()
+        self._engine: OwnedEngine | None = None
+        self._voice: OwnedVoice | None = None
+
+    async def load(self) -> None:
+        """The voice first: a process of its own that starts while the engine's thread works."""
+        self._voice = self._make_voice()
+        await self._voice.start()
+        self._engine = self._make_engine()
+        await self._engine.ready()
+
+    async def ended(self) -> str:
+        """The engine's end is the pipeline's; a voice that dies is started again by itself."""
+        assert self._engine is not None, "load() comes first"
+        return await self._engine.ended()
+
+    def converse(self, transport: Transport) -> SessionRunner:
+        """Takes the conversation's places at once, so that a refusal is told at signalling."""
+        assert self._engine is not None and self._voice is not None, "load() comes first"
+        settings = self._settings
+        session = Session(
+            f"sess_{secrets.token_hex(12)}",
+            turn=settings.turn,
+            audio=settings.audio,
+            limits=settings.session,
+            now=self._clock.now(),
+            process_totals=self.totals,
+        )
+        runner = SessionRunner(
+            session,
+            transport,
+            self._engine,
+            self._voice,
+            clock=self._clock,
+            vision=settings.vision,
+            model=f"visavis-{self.name}",
+            voice_name=settings.voice.name,
+        )
+        runner.open()
+        return runner
+
+    async def close(self) -> None:
+        """Idempotent."""
+        if self._engine is not None:
+            await self._engine.stop()
+        if self._voice is not None:
+            await self._voice.stop()

@@ -1,0 +1,52 @@
+"""The fused pipeline: one model hears, sees and answers; a voice speaks."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..runtime.settings import EngineSettings, Settings
+from .engine_pipeline import EnginePipeline, OwnedEngine
+from .voices import voice
+
+if TYPE_CHECKING:
+    from ..models.embedded import Embedded
+
+HINTS = (
+    "What colour is this?",
+    "How many are there?",
+    "What is on the left?",
+    "What do you see?",
+    "Which letter is on the card?",
+    "Is there a red circle?",
+    "What can you do?",
+)
+
+
+def build(settings: Settings) -> EnginePipeline:
+    """Nothing is loaded before the pipeline is; torch is imported on the engine's thread."""
+
+    def engine() -> OwnedEngine:
+        from ..models.engine import ThreadedEngine
+        from ..models.vad import SileroVad
+
+        return ThreadedEngine(
+            lambda: _stepper(settings.engine),
+            SileroVad,
+            settings.engine.slots,
+            asyncio.get_running_loop(),
+            name="fused",
+        )
+
+    return EnginePipeline("fused", settings, engine, lambda: voice(settings.voice), HINTS)
+
+
+def _stepper(settings: EngineSettings) -> Embedded:
+    """On the engine's thread. Raises `WeightsError`."""
+    from ..models.embedded import Embedded
+    from ..models.weights import load, shipped
+
+    path = shipped(settings.model) if settings.weights is None else Path(settings.weights)
+    # One thread where nothing is said: steps are small, and the loop and the codecs need the rest.
+    return Embedded(load(path), settings.slots, settings.threads or 1)

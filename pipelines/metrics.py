@@ -1,0 +1,53 @@
+"""What the process has measured, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..runtime.ledger import LatencyTotals
+from .calls import Calls
+from .loop_lag import Lag
+
+QUANTILES = (0.5, 0.95, 0.99)
+
+
+def prometheus(calls: Calls, lag: Lag, totals: LatencyTotals) -> str:
+    """One line per value. Latencies are in milliseconds, as everywhere in visavis."""
+    return "\n".join((*_of_calls(calls), *_of_lag(lag), *_of_totals(totals), ""))
+
+
+def _of_calls(calls: Calls) -> Iterator[str]:
+    yield "# TYPE visavis_sessions gauge"
+    yield f"visavis_sessions {len(calls)}"
+    yield "# TYPE visavis_sessions_limit gauge"
+    yield f"visavis_sessions_limit {calls.limit}"
+    for name, value in (
+        ("opened", calls.opened),
+        ("refused", calls.refused),
+        ("failed", calls.failed),
+    ):
+        yield f"# TYPE visavis_sessions_{name}_total counter"
+        yield f"visavis_sessions_{name}_total {value}"
+
+
+def _of_lag(lag: Lag) -> Iterator[str]:
+    yield "# TYPE visavis_loop_lag_ms gauge"
+    for label, value in (("0.5", lag.p50_ms), ("0.99", lag.p99_ms), ("1", lag.max_ms)):
+        yield f'visavis_loop_lag_ms{{quantile="{label}"}} {value:.3f}'
+    yield "# TYPE visavis_loop_stalls_total counter"
+    yield f"visavis_loop_stalls_total {lag.stalls}"
+
+
+def _of_totals(totals: LatencyTotals) -> Iterator[str]:
+    if totals.histograms:
+        yield "# TYPE visavis_latency_ms summary"
+    for name, histogram in sorted(totals.histograms.items()):
+        for share in QUANTILES:
+            value = histogram.quantile(share)
+            yield f'visavis_latency_ms{{stage="{name}",quantile="{share}"}} {value:.3f}'
+        yield f'visavis_latency_ms_sum{{stage="{name}"}} {histogram.total:.3f}'
+        yield f'visavis_latency_ms_count{{stage="{name}"}} {histogram.count}'
+    if totals.counts:
+        yield "# TYPE visavis_count_total counter"
+    for name, count in sorted(totals.counts.items()):
+        yield f'visavis_count_total{{what="{name}"}} {count}'

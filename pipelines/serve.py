@@ -1,0 +1,126 @@
+"""`visavis serve`: one process that listens at once, loads its models meanwhile, and stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from ..runtime.errors import ConfigError
+from ..runtime.settings import ServerSettings, Settings
+from .assembly import answerer, make_pipeline
+from .extensions import page
+from .origins import is_loopback
+from .server import app
+
+STOP_S = 3
+"""Seconds that HTTP requests under way may take once the server was told to stop."""
+BACKLOG = 128
+
+
+def serve(settings: Settings) -> int:
+    """Runs until SIGINT or SIGTERM, or until the pipeline dies; returns the exit status."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with _listen(settings.server) as listening, asyncio.Runner(loop_factory=_loop()) as runner:
+        return runner.run(_serve(settings, listening))
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return None
+    return uvloop.new_event_loop
+
+
+def _listen(server: ServerSettings) -> socket.socket:
+    """A listening socket, so that a taken port is told before anything is loaded."""
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    try:
+        return socket.create_server((server.host, server.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"can't listen on {server.host} port {server.port} ({error.strerror}): "
+            "is visavis running already? --port 0 takes a free port"
+        ) from error
+
+
+async def _serve(settings: Settings, listening: socket.socket) -> int:
+    deaths: list[str] = []
+
+    def on_death(why: str) -> None:
+        deaths.append(why)
+        server.should_exit = True
+
+    application = app(
+        settings, lambda: make_pipeline(settings), answerer, page(), on_death=on_death
+    )
+    server = _Server(
+        uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=STOP_S,
+        ),
+        lambda: _greet(settings, listening),
+    )
+    await server.serve(sockets=[listening])
+    if deaths:
+        sys.stderr.write(f"visavis: the {settings.engine.pipeline} pipeline ended: {deaths[0]}\n")
+        return 1
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it listens, and leaves with status 0 when asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_listening()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own raises the signal again afterwards, which would end in a traceback."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+
+def _greet(settings: Settings, listening: socket.socket) -> None:
+    from rich.console import Console
+    from rich.panel import Panel
+
+    name, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(name, name)
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = [
+        f"Open [bold]{address}[/bold] in a browser and start talking.",
+        f"It is {settings.engine.pipeline!r} that answers, to {settings.server.max_sessions} "
+        + "people at once. Ctrl+C stops it.",
+    ]
+    if not is_loopback(name):
+        lines.append(
+            "From another machine, browsers give a microphone to https pages only: put a TLS "
+            "proxy in front, or forward the port with ssh -L."
+        )
+    Console(highlight=False).print(Panel("\n".join(lines), title="visavis", expand=False))
+    sys.stdout.flush()
