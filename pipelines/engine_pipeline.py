@@ -33,8 +33,8 @@ class OwnedEngine(Engine, Protocol):
 class OwnedVoice(Voice, Protocol):
     """A voice with a life."""
 
-    async def start(self) -> None:
-        """Ready to speak; raises what went wrong."""
+    async def ready(self) -> None:
+        """Started, and ready to speak; raises what went wrong."""
         ...
 
     async def stop(self) -> None:
@@ -67,7 +67,7 @@ class EnginePipeline:
     async def load(self) -> None:
         """The voice first: a process of its own that starts while the engine's thread works."""
         self._voice = self._make_voice()
-        await self._voice.start()
+        await self._voice.ready()
         self._engine = self._make_engine()
         await self._engine.ready()
 
