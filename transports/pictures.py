@@ -33,10 +33,11 @@ class AvPixels:
         if self._luma is None:
             if self._frame.format.name in _PLANAR:
                 plane = self._frame.planes[0]
-                rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+                rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
                 self._luma = rows[: self._frame.height, : self._frame.width]
             else:
-                self._luma = _reformatter().reformat(self._frame, format="gray").to_ndarray()
+                gray = _reformatter().reformat(self._frame, format="gray").to_ndarray()
+                self._luma = np.asarray(gray, np.uint8)
         return self._luma
 
     def rgb(self, width: int, height: int) -> Picture:
@@ -48,7 +49,7 @@ class AvPixels:
             format="rgb24",
             interpolation=Interpolation.AREA,
         )
-        return cast(Picture, frame.to_ndarray())
+        return np.asarray(frame.to_ndarray(), np.uint8)
 
 
 def _reformatter() -> VideoReformatter:

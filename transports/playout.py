@@ -7,8 +7,12 @@ It knows no codec and no socket; times are seconds of one monotonic clock.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from ..runtime.frames import Pcm
 from .opus import PACKET_SAMPLES
 
 PACKET_S = 0.020
@@ -38,6 +42,40 @@ class Sent:
     packet: Spoken
     pts: int
     position: int
+
+
+class Packetizer:
+    """Cuts PCM of any length into packets, keeping what does not fill one until more comes.
+
+    `encode` gets exactly PACKET_SAMPLES samples. `epoch` changes with every flush: what was kept
+    from before it is forgotten. One thread at a time.
+    """
+
+    def __init__(self, encode: Callable[[Pcm], bytes]) -> None:
+        self._encode = encode
+        self._rest: Pcm = np.zeros(0, np.int16)
+        self._key = (0, NOBODY)
+
+    def cut(self, epoch: int, turn: int, pcm: Pcm, is_last: bool) -> list[tuple[int, Spoken]]:
+        """The packets that are full now, each with its epoch; all of them when `is_last`."""
+        if (epoch, turn) != self._key:
+            self._key, self._rest = (epoch, turn), np.zeros(0, np.int16)
+        if len(self._rest):
+            pcm = np.concatenate([self._rest, pcm])
+        whole = len(pcm) - len(pcm) % PACKET_SAMPLES
+        packets = [
+            Spoken(self._encode(pcm[at : at + PACKET_SAMPLES]), turn, PACKET_SAMPLES, False)
+            for at in range(0, whole, PACKET_SAMPLES)
+        ]
+        self._rest = pcm[whole:]
+        if is_last:
+            rest, self._rest = self._rest, np.zeros(0, np.int16)
+            if len(rest) or not packets:
+                padded = np.pad(rest, (0, PACKET_SAMPLES - len(rest)))
+                packets.append(Spoken(self._encode(padded), turn, len(rest), True))
+            else:
+                packets[-1] = replace(packets[-1], is_last=True)
+        return [(epoch, packet) for packet in packets]
 
 
 @dataclass(slots=True)

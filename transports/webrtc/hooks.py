@@ -85,10 +85,10 @@ def check_aiortc() -> None:
         )
 
 
-def missing_names(receiver_class: type) -> list[str]:
+def missing_names(receiver_class: Any) -> list[str]:  # aiortc's class, or one like it
     """The private names of aiortc's receiver that we need and `receiver_class` does not have."""
     missing = [name for name in _RECEIVER_METHODS if not hasattr(receiver_class, name)]
-    names = set(getattr(receiver_class.__init__, "__code__", check_aiortc.__code__).co_names)
+    names = set(receiver_class.__init__.__code__.co_names)
     missing += [f"__{name}" for name in _RECEIVER_NAMES if f"_RTCRtpReceiver__{name}" not in names]
     return missing
 

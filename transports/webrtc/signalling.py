@@ -44,12 +44,12 @@ def check_offer(text: str, max_bytes: int) -> Offer:
     for media in offer.media:
         if media.kind not in ("audio", "video", "application"):
             raise _bad(f"a media section is {media.kind!r}: offer audio, video or application")
-        if not media.ice.usernameFragment or not media.ice.password:
+        if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
             raise _bad(f"the {media.kind} section has no ICE user name or password")
         if media.dtls is None or not media.dtls.fingerprints:
             raise _bad(f"the {media.kind} section has no DTLS fingerprint")
     first = offer.media[0]
-    assert first.ice.usernameFragment and first.ice.password and first.dtls
+    assert first.ice and first.ice.usernameFragment and first.ice.password and first.dtls
     return Offer(
         text,
         first.ice.usernameFragment,

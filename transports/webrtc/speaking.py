@@ -10,15 +10,15 @@ import asyncio
 from collections.abc import Callable
 from fractions import Fraction
 
-import av
-import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from av.packet import Packet
+from av.stream import Stream
 
 from ...runtime.frames import SPEAKING_RATE, Pcm
 from ..media_threads import MediaThreads
-from ..opus import PACKET_SAMPLES, SILENT_PACKET, Encoder, new_encoder
-from ..playout import NOBODY, Line, Sent, Spoken
+from ..opus import PACKET_SAMPLES, SILENT_PACKET, new_encoder
+from ..playout import NOBODY, Line, Packetizer, Sent, Spoken
 
 BIT_RATE = 32_000
 _TIME_BASE = Fraction(1, SPEAKING_RATE)
@@ -31,42 +31,12 @@ _TAIL_PACKETS = 3
 Played = Callable[[int, int, bool, float], None]
 
 
-class _Coder:
-    """Cuts PCM into packets; runs on media threads, one job at a time."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._rest: Pcm = np.zeros(0, np.int16)
-        self._key = (0, 0)
-
-    def encode(self, epoch: int, turn: int, pcm: Pcm, is_last: bool) -> list[tuple[int, Spoken]]:
-        if (epoch, turn) != self._key:
-            self._key, self._rest = (epoch, turn), np.zeros(0, np.int16)
-        if len(self._rest):
-            pcm = np.concatenate([self._rest, pcm])
-        whole = len(pcm) - len(pcm) % PACKET_SAMPLES
-        packets = [
-            Spoken(self._encoder.encode(pcm[at : at + PACKET_SAMPLES]), turn, PACKET_SAMPLES, False)
-            for at in range(0, whole, PACKET_SAMPLES)
-        ]
-        self._rest = pcm[whole:]
-        if is_last:
-            rest, self._rest = self._rest, np.zeros(0, np.int16)
-            if len(rest) or not packets:
-                padded = np.pad(rest, (0, PACKET_SAMPLES - len(rest)))
-                packets.append(Spoken(self._encoder.encode(padded), turn, len(rest), True))
-            else:
-                last = packets.pop()
-                packets.append(Spoken(last.payload, turn, last.samples, True))
-        return [(epoch, packet) for packet in packets]
-
-
 class Speaker:
     """The `Playout` of a peer. All methods on the event loop."""
 
     def __init__(self, threads: MediaThreads, now: Callable[[], float]) -> None:
         self._line = Line()
-        self._coder = _Coder(new_encoder(BIT_RATE))
+        self._coder = Packetizer(new_encoder(BIT_RATE).encode)
         self._lane = threads.lane(self._encoded, limit=10_000)
         self._now = now
         self._played: Played | None = None
@@ -92,7 +62,7 @@ class Speaker:
             ends = is_last and at + _JOB_SAMPLES >= len(pcm)
             self._lane.put(
                 lambda part=part, ends=ends: (  # type: ignore[misc]
-                    self._coder.encode(epoch, turn, part, ends) if epoch == self._epoch else []
+                    self._coder.cut(epoch, turn, part, ends) if epoch == self._epoch else []
                 )
             )
 
@@ -164,11 +134,11 @@ class SpeakerTrack(MediaStreamTrack):
         super().__init__()
         self._speaker = speaker
 
-    async def recv(self) -> av.Packet:
+    async def recv(self) -> Packet[Stream]:
         if self.readyState != "live":
             raise MediaStreamError
         sent = await self._speaker.next()
-        packet = av.Packet(sent.packet.payload)
+        packet = Packet(sent.packet.payload)
         packet.pts = sent.pts
         packet.time_base = _TIME_BASE
         return packet

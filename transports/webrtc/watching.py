@@ -48,9 +48,9 @@ class PictureDecoder:
                 return None
             self._name = picture.codec
             self._codec = self._open(picture.codec)
-        if picture.codec == "VP8" and (size := vp8_size(picture.data)) is not None:
-            if size[0] * size[1] > self._max_pixels:
-                return size
+        size = vp8_size(picture.data) if picture.codec == "VP8" else None
+        if size is not None and size[0] * size[1] > self._max_pixels:
+            return size
         packet = av.Packet(picture.data)
         packet.pts = picture.timestamp
         try:
