@@ -18,7 +18,7 @@ from ..runtime.errors import BadInput
 from ..runtime.frames import HEARING_RATE, AudioChunk, Pcm, VideoFrame
 from ..runtime.mailboxes import Bounded, Latest
 from ..runtime.messages import error as error_message
-from . import wire
+from . import json_messages
 from .jitter_buffer import JitterBuffer, JitterCounts, JitterLimits, Piece
 from .playout import PACKET_S, Line, Packetizer, Sent
 
@@ -85,7 +85,7 @@ class Loopback:
 
     def send(self, message: Mapping[str, object]) -> None:
         if self.closed_why is None:
-            text = wire.encode(message)
+            text = json_messages.encode(message)
             self.later(self.network.delay_ms / 1000, lambda: self.client.take_message(text))
 
     async def close(self, why: str) -> None:
@@ -128,7 +128,7 @@ class Loopback:
     def take_message(self, data: str | bytes) -> None:
         """A client's message comes out of the network; a bad one is answered."""
         try:
-            self.messages.put(wire.parse(data, MAX_MESSAGE_BYTES))
+            self.messages.put(json_messages.parse(data, MAX_MESSAGE_BYTES))
         except BadInput as error:
             self.send(error_message(str(error), code=error.code, param=error.param))
 
@@ -179,7 +179,7 @@ class LoopbackClient:
 
     def send(self, message: Mapping[str, object] | str | bytes) -> None:
         """A message on the data channel; text and bytes go as they are."""
-        data = message if isinstance(message, str | bytes) else wire.encode(message)
+        data = message if isinstance(message, str | bytes) else json_messages.encode(message)
         self._peer.later(self._peer.network.delay_ms / 1000, lambda: self._peer.take_message(data))
 
     async def leave(self) -> None:
@@ -187,7 +187,7 @@ class LoopbackClient:
 
     def take_message(self, text: str) -> None:
         """Text comes out of the network."""
-        self.received.append(wire.parse(text, 1 << 30))
+        self.received.append(json_messages.parse(text, 1 << 30))
 
     def _tick(self) -> None:
         """Every 20 ms of the microphone's clock: the next packet, speech or silence."""

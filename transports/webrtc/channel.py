@@ -11,7 +11,7 @@ from aiortc.exceptions import InvalidStateError
 
 from ...runtime.errors import BadInput
 from ...runtime.messages import error as error_message
-from .. import wire
+from .. import json_messages
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Channel:
         """Queue a message. A client that leaves too much unread is given up."""
         if self._is_closed:
             return
-        text = wire.encode(message)
+        text = json_messages.encode(message)
         self._waiting.append(text)
         self._waiting_bytes += len(text)
         self._flush()
@@ -89,7 +89,7 @@ class Channel:
 
     def _receive(self, data: str | bytes) -> None:
         try:
-            message = wire.parse(data, self._max_bytes)
+            message = json_messages.parse(data, self._max_bytes)
         except BadInput as error:
             self.refuse(error)
             return

@@ -9,6 +9,7 @@ first connection, against the versions it was tested with.
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
@@ -34,7 +35,10 @@ _RECEIVER_NAMES = (
     "transport",
 )
 _RECEIVER_METHODS = ("receive", "_run_rtcp", "_handle_rtp_packet", "_handle_rtcp_packet")
-_CONNECTION_METHODS = ("recv", "send", "connect", "close", "get_event")
+_CONNECTION_NAMES = ("_queue", "remote_username", "ice_controlling", "connect", "close")
+_CONNECTION_NAMES += ("send", "recv", "get_event", "data_received", "request_received")
+_ICE_NAMES = ("_connection", "_recv", "_send", "_RTCIceTransport__iceGatherer", "_monitor")
+_ICE_NAMES += ("_RTCIceTransport__monitor_task",)
 
 
 class HookError(VisavisError):
@@ -69,6 +73,7 @@ class _SinkBuffer:
         return self._sink.push(packet, codec, self._now()), None
 
 
+@functools.cache
 def check_aiortc() -> None:
     """Raise `HookError` unless aiortc has the insides that this module relies on."""
     found = version("aiortc")
@@ -78,6 +83,9 @@ def check_aiortc() -> None:
             f"with {', '.join(TESTED_VERSIONS)}: pip install aiortc=={TESTED_VERSIONS[-1]}"
         )
     missing = missing_names(rtcrtpreceiver.RTCRtpReceiver)
+    transport = aiortc.RTCIceTransport(aiortc.RTCIceGatherer(iceServers=[]))
+    missing += [name for name in _ICE_NAMES if not hasattr(transport, name)]
+    missing += [n for n in _CONNECTION_NAMES if not hasattr(transport._connection, n)]
     if missing:
         raise HookError(
             f"aiortc {found} lacks {', '.join(missing)}: it has been changed since it was "

@@ -23,6 +23,7 @@ from aiortc import (
 
 from ...runtime.errors import BadInput
 from .hooks import PacketSink, take_packets, watch_arrivals
+from .ice_restart import IceRestart
 from .signalling import Offer, passive
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,11 @@ class Link:
     def __init__(self, configuration: RTCConfiguration, ends: Ends) -> None:
         self._ends = ends
         self._connection = RTCPeerConnection(configuration)
+        self._configuration = configuration
         self._offer: Offer | None = None
+        self._hooked: set[RTCRtpReceiver] = set()
+        self._restart: asyncio.Task[bool] | None = None
+        self._is_stuck = False
         self.heard_at = ends.now()
         self._connection.on("datachannel", ends.channel)
         self._connection.on("connectionstatechange", self._changed)
@@ -76,6 +81,67 @@ class Link:
             if codec.mimeType == "audio/opus"
         ]
         voice.setCodecPreferences(opus)
+        text = await self._negotiate(offer)
+        self._offer = offer
+        for transport in {t.receiver.transport.transport for t in connection.getTransceivers()}:
+            watch_arrivals(transport, self._heard)
+        return text
+
+    def continues(self, offer: Offer) -> bool:
+        """Whether an offer comes from the connection this link is at the other end of."""
+        return (
+            self._offer is not None
+            and not self._is_stuck
+            and offer.fingerprints == self._offer.fingerprints
+            and self.state in ("connecting", "connected")
+        )
+
+    async def renegotiate(self, offer: Offer, limit_s: float) -> str:
+        """The answer to a further offer of the same connection: other media, an ICE restart.
+
+        A restart connects in the background within `limit_s`. Raises `BadInput`.
+        """
+        assert self._offer is not None
+        before, connection = self._offer, self._connection
+        restart: IceRestart | None = None
+        if (offer.ufrag, offer.pwd) != (before.ufrag, before.pwd):
+            if self._restart is not None:
+                self._restart.cancel()
+                await asyncio.wait([self._restart])
+            transport = connection.getTransceivers()[0].receiver.transport.transport
+            restart = IceRestart(transport, self._configuration)
+            await restart.prepare(list(offer.candidates))
+        try:
+            text = await self._negotiate(offer)
+        except BadInput:
+            self._is_stuck = True  # aiortc has no rollback; the next offer gets a new connection
+            if restart is not None:
+                await restart.abandon()
+            raise
+        self._offer = offer
+        if restart is not None:
+            self._restart = asyncio.create_task(
+                restart.finish(offer.ufrag, offer.pwd, offer.is_lite, limit_s, self._heard),
+                name="ice restart",
+            )
+        return text
+
+    async def add_candidate(self, candidate: RTCIceCandidate | None) -> None:
+        await self._connection.addIceCandidate(candidate)
+
+    async def close(self) -> None:
+        """Ends every task and socket of the connection."""
+        self._connection.remove_all_listeners()
+        if self._restart is not None:
+            self._restart.cancel()
+            await asyncio.wait([self._restart])
+        try:
+            await asyncio.wait_for(self._connection.close(), CLOSE_S)
+        except TimeoutError:
+            log.error("aiortc did not close a connection in time", extra={"limit_s": CLOSE_S})
+
+    async def _negotiate(self, offer: Offer) -> str:
+        connection = self._connection
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             self._hook()
@@ -89,35 +155,22 @@ class Link:
                 code="invalid_sdp",
                 param="sdp",
             ) from error
-        self._offer = offer
-        for transport in {t.receiver.transport.transport for t in connection.getTransceivers()}:
-            watch_arrivals(transport, self._heard)
         return connection.localDescription.sdp
-
-    async def add_candidate(self, candidate: RTCIceCandidate | None) -> None:
-        await self._connection.addIceCandidate(candidate)
-
-    async def close(self) -> None:
-        """Ends every task and socket of the connection."""
-        self._connection.remove_all_listeners()
-        try:
-            await asyncio.wait_for(self._connection.close(), CLOSE_S)
-        except TimeoutError:
-            log.error("aiortc did not close a connection in time", extra={"limit_s": CLOSE_S})
 
     def _hook(self) -> None:
         """Plug our sinks in before the local description starts the receivers."""
         for index, transceiver in enumerate(self._transceivers("audio")):
-            if index == 0:
-                take_packets(transceiver.receiver, self._ends.microphone(), self._ends.now)
-            else:
-                transceiver.direction = "inactive"
+            self._plug(transceiver, self._ends.microphone() if index == 0 else None)
         for index, transceiver in enumerate(self._transceivers("video")):
-            sink = self._ends.camera(index)
-            if sink is None:
-                transceiver.direction = "inactive"
-            else:
-                take_packets(transceiver.receiver, sink, self._ends.now)
+            self._plug(transceiver, self._ends.camera(index))
+
+    def _plug(self, transceiver: RTCRtpTransceiver, sink: PacketSink | None) -> None:
+        receiver = transceiver.receiver
+        if sink is None:
+            transceiver.direction = "inactive"
+        elif receiver not in self._hooked:
+            self._hooked.add(receiver)
+            take_packets(receiver, sink, self._ends.now)
 
     def _transceivers(self, kind: str) -> list[RTCRtpTransceiver]:
         return [t for t in self._connection.getTransceivers() if t.kind == kind]

@@ -141,7 +141,10 @@ class Peer:
             raise BadInput(
                 f"the peer is closed ({self.closed_why}): start a new session", code="peer_closed"
             )
-        return await self.connect(check_offer(offer_sdp, self._settings.max_sdp_bytes))
+        offer = check_offer(offer_sdp, self._settings.max_sdp_bytes)
+        if self._link is not None and self._link.continues(offer):
+            return await self._link.renegotiate(offer, self._settings.ice_timeout_s)
+        return await self.connect(offer)
 
     async def add_candidate(
         self,

@@ -20,6 +20,8 @@ class Offer:
     ufrag: str
     pwd: str
     fingerprints: frozenset[str]
+    candidates: tuple[RTCIceCandidate, ...]
+    is_lite: bool
 
 
 def check_offer(text: str, max_bytes: int) -> Offer:
@@ -55,6 +57,8 @@ def check_offer(text: str, max_bytes: int) -> Offer:
         first.ice.usernameFragment,
         first.ice.password,
         frozenset(f"{f.algorithm} {f.value.upper()}" for f in first.dtls.fingerprints),
+        tuple(candidate for media in offer.media for candidate in media.ice_candidates),
+        first.ice.iceLite,
     )
 
 
