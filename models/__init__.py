@@ -1,0 +1,1 @@
+"""What computes: voice activity, encoders, the fused decoder, the voice, and their training."""

@@ -1,0 +1,464 @@
+"""The embedded model as the engine steps it: streaming prefill, shadows, exact early exit.
+
+A slot's cache is a log of entries in the order they came: pictures, words asked, words said. Whatever must be dropped (a shadow, noise, the unheard end of an answer) is a cut at an entry
+and, where later entries stay, their re-entry. Runs on one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+import numpy as np
+import numpy.typing as npt
+
+from ..runtime.events import Head
+from .compress import RunCompressor
+from .config import SPAN, Kind, ModelConfig
+from .lexicon import ASK, CAMERA_OFF, END, MARKS, SILENT, WAIT, Lexicon
+from .networks import Floats, Networks, OnnxNetworks, WeightFile
+from .positions import PositionCache
+from .spelling import LETTERS, LONGEST, SPACE, spell, word_spans
+
+CONTEXT = 90
+"""Positions after which a new utterance begins with a shortened context: training saw little more."""
+
+PICTURES_PER_UTTERANCE = 2
+"""Changed pictures taken in while a person speaks; a later one waits for the question's end."""
+
+CHANGED = 5.0
+"""Mean difference of 8-bit colour over coarse blocks from which a picture is another one."""
+
+DRAFT = 4
+"""Words drafted at the first exit before the deep layers verify them together."""
+
+LETTERS_TYPED = 120
+"""Longest typed question, in letters, that fits beside the context."""
+
+
+Run = tuple[Floats, Floats]
+"""A letter as heard: posteriors [C] and encoder latent [A]."""
+
+
+class What(Enum):
+    """What an entry of the log is."""
+
+    PICTURE = auto()
+    ASKED = auto()
+    SAID = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Consecutive positions of the cache: `x` [T, D] as they went in."""
+
+    what: What
+    x: Floats
+    utterance: int
+
+
+@dataclass(slots=True)
+class Answer:
+    """A shadow or turn under way. `log` is how many entries there were before it."""
+
+    log: int
+    logits: Floats  # [W] of the first word, not said yet
+    said: list[int] = field(default_factory=list[int])
+    verified: list[int] = field(default_factory=list[int])
+    is_over: bool = False
+    is_committed: bool = False
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One slot."""
+
+    log: list[Entry] = field(default_factory=list[Entry])
+    waiting: list[Entry] = field(default_factory=list[Entry])  # came while an answer was under way
+    utterance: int = 0
+    letters: str = ""
+    word: list[Run] = field(default_factory=list[Run])  # letters of the word in progress
+    compressor: RunCompressor = field(default_factory=RunCompressor)
+    pictures: int = 0  # taken in during this utterance
+    held_back: Entry | None = None
+    coarse: Floats | None = None  # of the newest picture
+    answer: Answer | None = None
+
+
+def open_embedded(weights: WeightFile, slots: int, threads: int = 1) -> Embedded:
+    """The model of a weight file in ONNX Runtime, with places for `slots` conversations."""
+    networks = OnnxNetworks(weights, threads)
+    return Embedded(networks, weights.config, weights.lexicon, weights.tensors, slots)
+
+
+class Embedded:
+    """A `Stepper` over the embedded model."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        config: ModelConfig,
+        lexicon: Lexicon,
+        tables: Mapping[str, npt.NDArray[np.float32]],
+        slots: int,
+    ) -> None:
+        """`tables`: the weight file's tensors, for looking up words and kinds."""
+        self.slots = slots
+        self.picture_size = (config.picture, config.picture)
+        self._config, self._lexicon, self._networks = config, lexicon, networks
+        kinds = tables["decoder.kinds.weight"]
+        self._words: Floats = tables["decoder.words.weight"] + kinds[Kind.WORD]
+        self._voice_kind, self._typed_kind = kinds[Kind.VOICE], kinds[Kind.TYPED]
+        self._caches = [PositionCache(networks, config) for _ in range(slots)]
+        self._samples: Floats = np.zeros((slots, SPAN - config.hop), np.float32)
+        frames = sum(2 * d for d in config.dilations)
+        self._frames: Floats = np.zeros((slots, frames, config.audio_width), np.float32)
+        self._talks = [Conversation() for _ in range(slots)]
+        self._only_words: Floats = np.zeros(len(lexicon), np.float32)
+        self._only_words[: len(MARKS)] = -np.inf
+        self._words_or_end: Floats = self._only_words.copy()
+        self._words_or_end[END] = 0.0
+        self.drafted = self.accepted = 0
+
+    # What comes in ----------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Run every kind of step once."""
+        for _ in range(3):
+            self.reset(0)
+            self.open_utterance(0)
+            self.look([0], np.zeros((1, *self.picture_size, 3), np.uint8))
+            self.hear([0], np.zeros((1, self._config.window), np.float32))
+            self.begin([0], ["what do you see"])
+            for _ in range(12):
+                if self.next([0])[0][1]:
+                    break
+        self.reset(0)
+
+    def reset(self, slot: int) -> None:
+        """A fresh conversation."""
+        self._talks[slot] = Conversation()
+        self._caches[slot].cut(0)
+        self._silence(slot)
+        self._take(slot, self._mark(CAMERA_OFF, What.PICTURE, 0))
+
+    def open_utterance(self, slot: int) -> None:
+        """A new utterance's latents begin."""
+        talk = self._talks[slot]
+        talk.utterance += 1
+        talk.letters = ""
+        talk.word = []
+        talk.pictures = 0
+        talk.compressor.reset()
+        self._silence(slot)
+        if talk.answer is None:
+            self._shorten(slot)
+
+    def hear(self, slots: Sequence[int], windows: npt.NDArray[np.float32]) -> list[bool]:
+        """One step of the audio encoder for B slots; finished words go to the caches."""
+        rows = list(slots)
+        chances, latents, samples, frames = self._networks.hear(
+            windows, self._samples[rows], self._frames[rows]
+        )
+        self._samples[rows], self._frames[rows] = samples, frames
+        changed: list[bool] = []
+        for i, slot in enumerate(slots):
+            before = self.transcript(slot)
+            closed = self._talks[slot].compressor.feed(chances[i], latents[i])
+            if closed is not None:
+                self._letter(slot, closed)
+            changed.append(self.transcript(slot) != before)
+        return changed
+
+    def transcript(self, slot: int) -> str:
+        """What was understood of the utterance so far."""
+        talk = self._talks[slot]
+        open_run = talk.compressor.peek()
+        tail = "" if open_run is None else _letter_of(open_run[0])
+        return " ".join((talk.letters + tail).split())
+
+    def look(self, slots: Sequence[int], pictures: npt.NDArray[np.uint8]) -> list[bool]:
+        """Take in those pictures that differ from the one before."""
+        changed: list[bool] = []
+        for slot, picture in zip(slots, pictures, strict=True):
+            talk = self._talks[slot]
+            coarse = _coarse(picture)
+            is_new = talk.coarse is None or float(np.abs(coarse - talk.coarse).mean()) > CHANGED
+            changed.append(is_new)
+            if is_new:
+                talk.coarse = coarse
+                x = self._networks.see(picture[None])[0]
+                self._picture(slot, Entry(What.PICTURE, x, talk.utterance))
+        return changed
+
+    def set_camera(self, slot: int, is_on: bool) -> None:
+        """Off: the model is told that it has no eyes. On: the next picture tells it otherwise."""
+        talk = self._talks[slot]
+        talk.coarse = None
+        if not is_on:
+            self._picture(slot, self._mark(CAMERA_OFF, What.PICTURE, talk.utterance))
+
+    # Answers ----------------------------------------------------------------------------------
+
+    def begin(self, slots: Sequence[int], texts: Sequence[str | None]) -> list[tuple[Head, float]]:
+        """Begin answers to what was heard, or to typed texts."""
+        return [self._begin(slot, text) for slot, text in zip(slots, texts, strict=True)]
+
+    def next(self, slots: Sequence[int]) -> list[tuple[str, bool]]:
+        """The next word of each answer: the full depth's choice, drafted early where it pays."""
+        return [self._next(slot) for slot in slots]
+
+    def retract(self, slot: int) -> None:
+        """Drop the shadow."""
+        talk = self._talks[slot]
+        if talk.answer is not None:
+            self._cut(slot, talk.answer.log)
+            talk.answer = None
+            self._catch_up(slot)
+
+    def commit(self, slot: int) -> None:
+        """The shadow becomes the turn."""
+        answer = self._talks[slot].answer
+        if answer is not None:
+            answer.is_committed = True
+
+    def cancel(self, slot: int, heard: str) -> None:
+        """Keep of the answer only the words that were heard."""
+        talk = self._talks[slot]
+        answer = talk.answer
+        if answer is None:
+            return
+        text, keep = "", 0
+        wanted = heard.strip()
+        for index, word in enumerate(answer.said):
+            if len(text) >= len(wanted):
+                break
+            text += self._lexicon.text(word, not text)
+            keep = index + 1
+        said = answer.said[:keep]
+        question = [entry for entry in talk.log[answer.log :] if entry.what is not What.SAID]
+        self._cut(slot, answer.log)
+        for entry in question:
+            self._take(slot, entry)
+        for word in [ASK, *said, END]:
+            self._take(slot, self._mark(word, What.SAID, talk.utterance))
+        talk.answer = None
+        self._catch_up(slot)
+
+    def forget(self, slot: int) -> None:
+        """Drop the words of the utterance in progress, and a shadow on it; pictures stay."""
+        talk = self._talks[slot]
+        answer = talk.answer
+        if answer is not None and not answer.is_committed:
+            self._cut(slot, answer.log)
+            talk.answer = answer = None
+        gone = talk.utterance
+        talk.letters = ""
+        talk.word = []
+        talk.compressor.reset()
+
+        def stays(entry: Entry) -> bool:
+            return entry.what is not What.ASKED or entry.utterance != gone
+
+        talk.waiting = [entry for entry in talk.waiting if stays(entry)]
+        if answer is None:
+            first = next((i for i, e in enumerate(talk.log) if not stays(e)), len(talk.log))
+            later = [entry for entry in talk.log[first:] if stays(entry)]
+            self._cut(slot, first)
+            for entry in later:
+                self._take(slot, entry)
+            self._catch_up(slot)
+
+    # Inside -----------------------------------------------------------------------------------
+
+    def _begin(self, slot: int, text: str | None) -> tuple[Head, float]:
+        talk = self._talks[slot]
+        if talk.answer is not None:
+            self._finish(slot)
+        start = len(talk.log)
+        entries: list[Entry] = []
+        if talk.held_back is not None:
+            entries.append(talk.held_back)
+        if text is None:
+            open_run = talk.compressor.peek()
+            letters = talk.word if open_run is None else [*talk.word, open_run]
+            letters = letters if not letters or not _is_space(letters[-1]) else letters[:-1]
+            if letters:
+                entries.append(self._heard(letters, talk.utterance))
+        else:
+            typed = self._typed(text[:LETTERS_TYPED], talk.utterance)
+            if typed is not None:
+                entries.append(typed)
+        entries.append(self._mark(ASK, What.SAID, talk.utterance))
+        # One pass for all that was missing, and the mark that asks for the answer.
+        logits = self._caches[slot].append(np.concatenate([e.x for e in entries]))[-1]
+        talk.log += entries
+        talk.answer = Answer(start, logits)
+        chances = np.exp(logits - logits.max())
+        chances /= chances.sum()
+        wait, silent = float(chances[WAIT]), float(chances[SILENT])
+        answer = 1.0 - wait - silent
+        if text is not None or answer >= max(wait, silent):
+            return Head.ANSWER, answer
+        return (Head.WAIT, wait) if wait >= silent else (Head.SILENT, silent)
+
+    def _next(self, slot: int) -> tuple[str, bool]:
+        talk = self._talks[slot]
+        answer = talk.answer
+        if answer is None or answer.is_over:
+            return "", True
+        if not answer.said:
+            word = int((answer.logits + self._only_words).argmax())
+        else:
+            if not answer.verified:
+                self._draft_and_verify(slot, answer)
+            word = answer.verified.pop(0)
+        if word == END or len(answer.said) >= 60:
+            self._take(slot, self._mark(END, What.SAID, talk.utterance))
+            answer.is_over = True
+            if answer.is_committed:
+                self._finish(slot)
+            return "", True
+        text = self._lexicon.text(word, not answer.said)
+        answer.said.append(word)
+        return text, False
+
+    def _draft_and_verify(self, slot: int, answer: Answer) -> None:
+        """Exact early exit: words drafted at the first exit, verified by the layers above it over
+        the same cache in one pass (self-speculative decoding, Elhoushi et al. 2024).
+
+        Afterwards the cache holds all said words whose successors are known, and `verified` those
+        successors: exactly what the full depth alone would have chosen.
+        """
+        cache, talk = self._caches[slot], self._talks[slot]
+        words = [answer.said[-1]]
+        draft = cache.draft()
+        for _ in range(DRAFT):
+            guess = int((draft.add(self._words[words[-1]]) + self._words_or_end).argmax())
+            words.append(guess)
+            if guess == END:
+                break
+        chosen = [int((row + self._words_or_end).argmax()) for row in draft.verify()]
+        agreed = 1
+        while agreed < len(chosen) and chosen[agreed - 1] == words[agreed]:
+            agreed += 1
+        draft.keep(agreed)
+        self.drafted += len(chosen)
+        self.accepted += agreed
+        for word in words[:agreed]:
+            talk.log.append(self._mark(word, What.SAID, talk.utterance))
+        answer.verified = chosen[:agreed]
+
+    def _finish(self, slot: int) -> None:
+        """The answer under way is history now; what came meanwhile goes in behind it."""
+        self._talks[slot].answer = None
+        self._catch_up(slot)
+
+    def _catch_up(self, slot: int) -> None:
+        talk = self._talks[slot]
+        waiting, talk.waiting = talk.waiting, []
+        for entry in waiting:
+            if entry.what is What.PICTURE:
+                self._picture(slot, entry)
+            else:
+                self._take(slot, entry)
+
+    def _letter(self, slot: int, run: Run) -> None:
+        """A heard letter is complete; with a space, so is a word."""
+        talk = self._talks[slot]
+        talk.letters += _letter_of(run[0])
+        if not _is_space(run):
+            talk.word.append(run)
+        if talk.word and (_is_space(run) or len(talk.word) == LONGEST):
+            entry = self._heard(talk.word, talk.utterance)
+            talk.word = []
+            if talk.answer is not None:
+                talk.waiting.append(entry)
+            else:
+                self._take(slot, entry)
+
+    def _picture(self, slot: int, entry: Entry) -> None:
+        """The newest picture replaces one nothing was said over; while a person speaks only so many
+        are taken in, and the newest of the rest waits for the question's end."""
+        talk = self._talks[slot]
+        if talk.answer is not None:
+            talk.waiting = [e for e in talk.waiting if e.what is not What.PICTURE] + [entry]
+            return
+        if talk.log and talk.log[-1].what is What.PICTURE:
+            self._cut(slot, len(talk.log) - 1)
+        elif talk.log[-1].what is What.ASKED:
+            if talk.pictures >= PICTURES_PER_UTTERANCE:
+                talk.held_back = entry
+                return
+            talk.pictures += 1
+        talk.held_back = None
+        self._take(slot, entry)
+
+    def _take(self, slot: int, entry: Entry) -> None:
+        self._caches[slot].append(entry.x)
+        self._talks[slot].log.append(entry)
+
+    def _cut(self, slot: int, entries: int) -> None:
+        talk = self._talks[slot]
+        del talk.log[entries:]
+        self._caches[slot].cut(sum(len(entry.x) for entry in talk.log))
+
+    def _shorten(self, slot: int) -> None:
+        """Begin again with the newest picture and, where it fits, the last exchange."""
+        talk = self._talks[slot]
+        if self._caches[slot].used <= CONTEXT:
+            return
+        picture = talk.held_back or next(
+            (entry for entry in reversed(talk.log) if entry.what is What.PICTURE), None
+        )
+        last = [e for e in talk.log if e.utterance == talk.utterance - 1 and e is not picture]
+        if sum(len(entry.x) for entry in last) > CONTEXT // 2:
+            last = []
+        self._cut(slot, 0)
+        talk.held_back = None
+        for entry in ([picture] if picture is not None else []) + last:
+            self._take(slot, entry)
+
+    def _mark(self, word: int, what: What, utterance: int) -> Entry:
+        return Entry(what, self._words[word : word + 1], utterance)
+
+    def _heard(self, word: Sequence[Run], utterance: int) -> Entry:
+        chances = np.stack([chance for chance, _ in word])[None]
+        latents = np.stack([latent for _, latent in word])[None]
+        x = self._networks.read(chances, latents, np.array([len(word)]))
+        return Entry(What.ASKED, x + self._voice_kind, utterance)
+
+    def _typed(self, text: str, utterance: int) -> Entry | None:
+        classes = spell(text)
+        spans = word_spans(classes)
+        if not spans:
+            return None
+        config = self._config
+        longest = max(end - start for start, end in spans)
+        chances = np.zeros((len(spans), longest, config.classes), np.float32)
+        for row, (start, end) in enumerate(spans):
+            chances[row, range(end - start), classes[start:end]] = 1.0
+        latents = np.zeros((len(spans), longest, config.audio_width), np.float32)
+        lengths = np.array([end - start for start, end in spans])
+        x = self._networks.read(chances, latents, lengths)
+        return Entry(What.ASKED, x + self._typed_kind, utterance)
+
+    def _silence(self, slot: int) -> None:
+        """The audio encoder's state of a slot starts over."""
+        self._samples[slot] = 0
+        self._frames[slot] = 0
+
+
+def _is_space(run: Run) -> bool:
+    return int(run[0].argmax()) == SPACE
+
+
+def _letter_of(chances: npt.NDArray[np.float32]) -> str:
+    return LETTERS[int(chances.argmax()) - 1]
+
+
+def _coarse(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Mean colour of 8×8 blocks, [H / 8, W / 8, 3]."""
+    h, w, _ = picture.shape
+    return picture.reshape(h // 8, 8, w // 8, 8, 3).mean(axis=(1, 3), dtype=np.float32)

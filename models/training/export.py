@@ -1,0 +1,41 @@
+"""Puts the trained parts together into the shipped weight file.
+
+    python -m visavis.models.training.export
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ..config import NANO
+from ..lexicon import Lexicon
+from ..weights import EmbeddedModel, save, shipped
+from .language import ANSWER_WORDS
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, default=Path("build/training"))
+    parser.add_argument("--out", type=Path, default=shipped(NANO.name))
+    args = parser.parse_args()
+    model = EmbeddedModel(NANO, Lexicon.of(ANSWER_WORDS))
+    notes: dict[str, object] = {}
+    # The stage that trained on what was really heard supersedes the one before it.
+    stage = "heard" if (args.runs / "heard.pt").exists() else "fused"
+    for name, parts in (("audio", ("audio",)), (stage, ("vision", "decoder"))):
+        run = torch.load(args.runs / f"{name}.pt", weights_only=True)
+        notes[name] = {"steps": run["step"], "minutes": round(run["spent"] / 60, 1)}
+        for part in parts:
+            key = "encoder" if part == "audio" else part
+            model.get_submodule(part).load_state_dict(run["parts"][key])
+    save(model.eval(), args.out, notes)
+    size = args.out.stat().st_size / 1e6
+    print(f"{args.out}: {model.parameter_count / 1e6:.2f} M parameters, {size:.1f} MB, {notes}")
+
+
+if __name__ == "__main__":
+    main()

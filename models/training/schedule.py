@@ -1,0 +1,85 @@
+"""What every training run shares: a budget in minutes, a learning rate that follows it, checkpoints
+that resume, and a line of progress. Knows nothing of what is trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+class Run:
+    """One training run. Time spent before an interruption counts, so a resumed run ends on budget."""
+
+    def __init__(
+        self, name: str, folder: Path, minutes: float, peak: float, warmup: float = 0.03
+    ) -> None:
+        self.name, self.folder, self.seconds = name, folder, minutes * 60.0
+        self.peak, self.warmup = peak, warmup
+        self.step = 0
+        self._before = 0.0
+        self._started = time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def spent(self) -> float:
+        """Seconds of training so far, over all resumptions."""
+        return self._before + time.monotonic() - self._started
+
+    @property
+    def is_over(self) -> bool:
+        return self.spent >= self.seconds
+
+    @property
+    def rate(self) -> float:
+        """Learning rate: linear warm-up, then linear decay to one percent of the peak."""
+        done = min(1.0, self.spent / self.seconds)
+        if done < self.warmup:
+            return self.peak * (0.02 + 0.98 * done / self.warmup)
+        return self.peak * max(0.01, (1.0 - done) / (1.0 - self.warmup))
+
+    def advance(self, optimizer: torch.optim.Optimizer) -> None:
+        """Count a step and set the rate of the next one."""
+        self.step += 1
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate * group.get("scale", 1.0)
+
+    def log(self, **values: float | str) -> None:
+        """Append a line to the run's log and print it."""
+        row = {"step": self.step, "minutes": round(self.spent / 60, 2), **values}
+        with (self.folder / f"{self.name}.jsonl").open("a") as out:
+            out.write(json.dumps(row) + "\n")
+        print(
+            "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()),
+            flush=True,
+        )
+
+    def save(self, parts: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
+        """Write the checkpoint atomically."""
+        path = self.folder / f"{self.name}.pt"
+        state = {
+            "step": self.step,
+            "spent": self.spent,
+            "optimizer": optimizer.state_dict(),
+            "parts": {name: part.state_dict() for name, part in parts.items()},
+        }
+        torch.save(state, path.with_suffix(".tmp"))
+        os.replace(path.with_suffix(".tmp"), path)
+
+    def resume(self, parts: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer) -> bool:
+        """Load the checkpoint if there is one; True when it did."""
+        path = self.folder / f"{self.name}.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state["parts"][name])
+        optimizer.load_state_dict(state["optimizer"])
+        self.step, self._before = state["step"], state["spent"]
+        self._started = time.monotonic()
+        return True
