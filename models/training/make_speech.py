@@ -206,6 +206,7 @@ def make_shard(split: str, index: int, size: int = SHARD) -> Shard:
     rng = random.Random(f"{split} {index}")
     generator = np.random.default_rng([SPLITS.index(split), index])
     plans = [plan(rng, split) for _ in range(size)]
+    speech.restart_espeak()
     dry = speak(plans)
     pieces: list[NDArray[np.int16]] = []
     texts: list[str] = []

@@ -57,7 +57,7 @@ def _tones(random: Random, size: int) -> Pcm:
     made = np.zeros(size)
     for _ in range(int(random.integers(1, 5))):
         start, length = random.uniform(0, size / RATE), random.uniform(0.05, 1.5)
-        hertz = float(np.exp(random.uniform(np.log(100), np.log(4000))))
+        hertz = float(10 ** random.uniform(2, 3.6))
         inside = (times >= start) & (times < start + length)
         vibrato = np.multiply(np.sin(31 * times), float(random.uniform(0, 5)))
         note = np.sin(2 * np.pi * hertz * times + vibrato)

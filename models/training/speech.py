@@ -10,6 +10,7 @@ up for the resampling that follows, so `warp` moves the formants alone at no cos
 festival's HMM voice cannot be asked for a pitch in hertz: there `warp` moves the pitch as well.)
 """
 
+import _ctypes
 import ctypes
 import functools
 import subprocess
@@ -118,7 +119,6 @@ class _Espeak:
             )
         self._callback = _SYNTH_CALLBACK(self._hear)
         self._library.espeak_SetSynthCallback(self._callback)
-        self._libc = ctypes.CDLL(None)
 
     def _hear(self, samples: Any, count: int, _events: Any) -> int:
         if count > 0 and samples:
@@ -135,7 +135,6 @@ class _Espeak:
         library.espeak_SetParameter(_ESPEAK_RATE, words_per_minute, 0)
         library.espeak_SetParameter(_ESPEAK_PITCH, pitch, 0)
         library.espeak_SetParameter(_ESPEAK_RANGE, melody, 0)
-        self._libc.srand(1)  # breath and the klatt voices draw from rand(): make it repeatable
         self._heard.clear()
         spoken = text.encode() + b"\0"
         library.espeak_Synth(spoken, ctypes.c_size_t(len(spoken)), 0, 1, 0, _UTF8, None, None)
@@ -143,10 +142,26 @@ class _Espeak:
             return np.zeros(0, dtype=np.float32)
         return resample(from_int16(np.concatenate(self._heard)), RATE / self.rate)
 
+    def close(self) -> None:
+        """Take the library out of memory, and with it what it remembers between utterances."""
+        self._library.espeak_Terminate()
+        _ctypes.dlclose(self._library._handle)
+
 
 @functools.cache
 def _espeak() -> _Espeak:
     return _Espeak()
+
+
+def restart_espeak() -> None:
+    """Make what espeak-ng says next independent of what it has said, for about 20 ms.
+
+    Its pitch flutter and breath wander on from one utterance to the next in static variables that
+    neither `espeak_Terminate` nor `espeak_ng_SetRandSeed` resets; only unloading does.
+    """
+    if _espeak.cache_info().currsize:
+        _espeak().close()
+        _espeak.cache_clear()
 
 
 def espeak(
@@ -160,7 +175,8 @@ def espeak(
     """Speak with espeak-ng.
 
     `voice` is an accent with an optional variant ("en-us+f3"); `pitch` and `melody` (how far the
-    pitch moves) are espeak's 0 to 99. Raises EngineError for an unknown voice.
+    pitch moves) are espeak's 0 to 99. Small things differ from call to call: see `restart_espeak`.
+    Raises EngineError for an unknown voice.
     """
     audio = _espeak().say(
         spell_for_engines(text), voice, round(words_per_minute / warp), pitch, melody
@@ -171,7 +187,8 @@ def espeak(
 def espeak_pcm(
     text: str, voice: str = "en-us", rate: int = 170, pitch: int = 50
 ) -> NDArray[np.int16]:
-    """`espeak` as 16 kHz int16; `rate` is in words per minute."""
+    """`espeak` as 16 kHz int16, the same for the same arguments; `rate` is in words per minute."""
+    restart_espeak()
     return to_int16(espeak(text, voice, rate, pitch))
 
 
@@ -197,6 +214,7 @@ class _Flite:
 
     def __init__(self) -> None:
         self._library = self._load("libflite.so.1")
+        self._libc = ctypes.CDLL(None)
         self._load("libflite_usenglish.so.1")
         self._load("libflite_cmulex.so.1")
         self._library.flite_init()
@@ -235,6 +253,7 @@ class _Flite:
         mean = NATURAL_PITCH[voice_name] if pitch_hz is None else pitch_hz
         self._library.feat_set_float(features, b"int_f0_target_mean", mean)
         self._library.feat_set_float(features, b"duration_stretch", stretch)
+        self._libc.srand(1)  # the breath of the statistical voices comes from rand()
         made = self._library.flite_text_to_wave(text.encode(), voice)
         if not made:
             raise EngineError(f"flite's {voice_name} made no sound of {text!r}")
