@@ -207,6 +207,7 @@ test("a short loss heals by itself", async () => {
 test("a longer loss is mended within the same session", async () => {
   const world = line([answer("c1"), answer("c1")]);
   await world.line.open(both);
+  world.clock = 100;
   world.peers[0].go("disconnected");
   await world.pass(2);
   assert.deepEqual(world.asked.at(-1), ["/v1/realtime/calls/c1/restart", "offer"]);
@@ -218,6 +219,7 @@ test("a longer loss is mended within the same session", async () => {
 test("a session that is gone is replaced by a new call at once", async () => {
   const world = line([answer("c1"), refusal(404, { message: "unknown call" }), answer("c2")]);
   await world.line.open(both);
+  world.clock = 100;
   world.peers[0].go("failed");
   await settle();
   assert.equal(world.peers.length, 2);
@@ -228,6 +230,7 @@ test("a session that is gone is replaced by a new call at once", async () => {
 test("a closed channel is a new call, not a restart", async () => {
   const world = line([answer("c1"), answer("c2")]);
   await world.line.open(both);
+  world.clock = 100;
   world.peers[0].channel.readyState = "closed";
   world.peers[0].channel.onclose();
   await settle();
@@ -255,6 +258,7 @@ test("and comes back when the server does", async () => {
   const replies = [answer("c1")];
   const world = line(replies);
   await world.line.open(both);
+  world.clock = 100;
   world.peers[0].go("failed");
   await settle();
   await world.pass(10);
@@ -264,11 +268,39 @@ test("and comes back when the server does", async () => {
   assert.deepEqual(world.said.at(-1), { state: "live", isNew: true });
 });
 
+test("a call that ends as soon as it began is begun again ever more slowly", async () => {
+  const world = line([..."123456789"].map((n) => answer(`c${n}`)));
+  await world.line.open(both);
+  for (let i = 0; i < 20 && world.said.at(-1).state !== "lost"; i += 1) {
+    const peer = world.peers.at(-1);
+    peer.channel.readyState = "closed";
+    peer.channel.onclose?.();
+    await settle();
+    await world.pass(10);
+  }
+  assert.equal(world.said.at(-1).error.kind, "brief");
+  assert.ok(world.peers.length < 10);
+});
+
+test("no more picture is sent than is looked at", async () => {
+  const world = line([answer("c1")]);
+  const encoding = {};
+  const camera = { kind: "video", getSettings: () => ({ width: 640, height: 480 }) };
+  await world.line.open({ microphone: null, camera });
+  Object.assign(world.peers[0].transceivers[1].sender, {
+    getParameters: () => ({ encodings: [encoding] }),
+    setParameters: async () => {},
+  });
+  await world.line.limitCamera({ maxFps: 4, maxWidth: 320, maxHeight: null });
+  assert.deepEqual(encoding, { maxFramerate: 4, scaleResolutionDownBy: 2 });
+});
+
 test("refusals are read whatever their form", async () => {
   const full = await problemOf(refusal(503, { message: "m", code: "server_full" }, { "Retry-After": "3" }));
   assert.deepEqual([full.kind, full.message, full.code, full.retryAfterS], ["full", "m", "server_full", 3]);
   const proxy = await problemOf(new Response("<html>", { status: 502 }));
-  assert.deepEqual([proxy.kind, proxy.message], ["unreachable", "The server answered 502."]);
+  assert.deepEqual([proxy.kind, proxy.message], ["broken", "The server answered 502."]);
+  assert.equal((await problemOf(refusal(503, { code: "engine_died" }))).kind, "broken");
   const unsaid = await problemOf(new Response("", { status: 503 }));
   assert.equal(unsaid.retryAfterS, 5);
 });

@@ -131,6 +131,16 @@ describe("interruption", () => {
     assert.equal(after(...speaking, done("r"), truncated).items[0].status, "interrupted");
   });
 
+  test("the words that were heard may be told afterwards", () => {
+    const truncated = { type: "conversation.item.truncated", item_id: "a", audio_end_ms: 400 };
+    const retrieved = (transcript) => ({
+      type: "conversation.item.retrieved",
+      item: { id: "a", type: "message", role: "assistant", content: [{ type: "output_audio", transcript }] },
+    });
+    const heardOf = (transcript) => after(...speaking, truncated, retrieved(transcript)).items[0].heardText;
+    assert.deepEqual(["I see", "", "I see a red circle", "something else"].map(heardOf), ["I see", "", null, null]);
+  });
+
   test("a stop by the person is not an interruption by voice", () => {
     const state = after(...speaking, cut("r", "a", "I see", "client_cancelled"), cleared);
     assert.equal(state.items[0].status, "stopped");
@@ -213,15 +223,15 @@ describe("what the server says of itself", () => {
   });
 
   test("a ledger belongs to its answer, and its parts are put together", () => {
-    const ledger = (latencies) => ({ type: "visavis.ledger", turn: 1, response_id: "r", latencies });
+    const ledger = (latencies) => ({ type: "visavis.ledger", turn: 1, response_id: "r", ms: latencies });
     const state = after(
       created("r"),
       outputItem("r", "a"),
-      ledger({ fusion_ms: 2 }),
-      ledger({ commit_ms: 30 }),
+      ledger({ fusion: 2 }),
+      ledger({ commit: 30 }),
     );
     assert.equal(state.ledgers.length, 1);
-    assert.deepEqual(ledgerOf(state, state.items[0]).latencies, { fusion_ms: 2, commit_ms: 30 });
+    assert.deepEqual(ledgerOf(state, state.items[0]).latencies, { fusion: 2, commit: 30 });
   });
 
   test("a ledger that comes before its answer finds it later", () => {

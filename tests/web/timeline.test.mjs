@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { inWords, rows, scale, STAGES } from "../../web_demo/static/timeline.js";
 
 test("a full ledger gives every stage its number and share of one scale", () => {
-  const all = rows({ modal_audio_ms: 8, modal_vision_ms: 14, fusion_ms: 2, commit_ms: 40, fto_ms: 200 });
+  const all = rows({ modal_audio: 8, modal_picture: 14, fusion: 2, commit: 40, fto: 200 });
   assert.deepEqual(
     all.map(({ key, ms, share }) => [key, ms, share]),
     [
@@ -22,21 +22,20 @@ test("a full ledger gives every stage its number and share of one scale", () => 
 test("missing numbers are told, not drawn", () => {
   for (const ledger of [{}, undefined, { fusion_ms: null, commit_ms: "fast" }]) {
     const all = rows(ledger);
-    assert.equal(all.length, STAGES.length);
+    assert.equal(all.length, STAGES.filter(({ isRare }) => !isRare).length);
     assert.ok(all.every(({ ms, share }) => ms === null && share === 0));
   }
 });
 
 test("an overlap is a negative number with no bar", () => {
-  const row = rows({ fto_ms: -40, fusion_ms: 2 }).find(({ key }) => key === "first_audio");
+  const row = rows({ fto: -40, fusion: 2 }).find(({ key }) => key === "first_audio");
   assert.deepEqual([row.ms, row.share, inWords(row.ms)], [-40, 0, "−40 ms"]);
 });
 
-test("numbers the page does not know are shown under their own names", () => {
-  assert.deepEqual(
-    rows({ queue_wait_ms: 1, sessions: 3 }).slice(STAGES.length).map(({ label, ms }) => [label, ms]),
-    [["Queue wait", 1]],
-  );
+test("the stop of an answer that was cut is shown with its turn, other numbers are not", () => {
+  const names = (ledger) => rows(ledger).map(({ key }) => key);
+  assert.deepEqual(names({ stop: 30 }).at(-1), "stop");
+  assert.ok(!names({ modal_audio_queue: 1, head: 2 }).some((key) => /stop|queue|head/.test(key)));
 });
 
 test("the scale is a round number that holds them all", () => {

@@ -19,7 +19,8 @@ const STEADY_S = 10;
 /**
  * Why a call did not come about.
  * kind: "full" (come back later), "gone" (the session is over), "refused" (the server says no),
- * "unreachable" (no answer), "blocked" (signalling works, media does not get through)
+ * "unreachable" (no answer), "broken" (the server itself is in trouble), "brief" (calls end as soon
+ * as they begin), "blocked" (signalling works, media does not get through)
  */
 export class CallError extends Error {
   constructor(kind, message, { status = 0, code = "", retryAfterS = null } = {}) {
@@ -49,13 +50,14 @@ export async function problemOf(response) {
     typeof error.message === "string" && error.message !== ""
       ? error.message
       : `The server answered ${response.status}.`;
-  if (response.status === 503 || response.status === 429) {
+  const isBusy = response.status === 503 || response.status === 429;
+  if (isBusy && facts.code !== "engine_died") {
     return new CallError("full", message, { ...facts, retryAfterS: facts.retryAfterS ?? 5 });
   }
   if ([404, 405, 409, 410, 501].includes(response.status)) {
     return new CallError("gone", message, facts);
   }
-  if (response.status >= 500) return new CallError("unreachable", message, facts);
+  if (response.status >= 500) return new CallError("broken", message, facts);
   return new CallError("refused", message, facts);
 }
 
@@ -166,7 +168,7 @@ export class Connection {
     if (hint.maxFps !== null && hint.maxFps > 0) encoding.maxFramerate = hint.maxFps;
     const byWidth = hint.maxWidth > 0 ? width / hint.maxWidth : 1;
     const byHeight = hint.maxHeight > 0 ? height / hint.maxHeight : 1;
-    encoding.scaleResolutionDownBy = Math.max(1, Math.min(byWidth || 1, byHeight || 1));
+    encoding.scaleResolutionDownBy = Math.max(1, byWidth, byHeight);
     await sender.setParameters(parameters);
   }
 
@@ -342,6 +344,7 @@ export class Connection {
         }
       }
       if (this.#tools.now() - this.#liveSince > STEADY_S) this.#failures = 0;
+      else if (!(await this.#isPausedAfterBriefCall(epoch))) return;
       const canRestart = this.#callUrl !== null && this.#channel.readyState === "open";
       await this.#persist(epoch, { restartsLeft: canRestart ? RESTARTS : 0, isFirst: false });
     } catch (error) {
@@ -349,6 +352,16 @@ export class Connection {
     } finally {
       this.#mending = false;
     }
+  }
+
+  /** A call that ends as soon as it began is begun again, but ever more slowly. */
+  async #isPausedAfterBriefCall(epoch) {
+    this.#failures += 1;
+    if (this.#failures >= ATTEMPTS) {
+      throw new CallError("brief", "Every call ends as soon as it begins.");
+    }
+    await this.#pause();
+    return epoch === this.#epoch;
   }
 
   /** Try until it works; throws the last reason when trying again is no use. */
@@ -390,10 +403,14 @@ export class Connection {
     this.#failures += 1;
     // At the first call a person waits for a reason; later they wait for the line to return.
     if (isFirst || error.kind === "refused" || this.#failures >= ATTEMPTS) return false;
+    await this.#pause();
+    return true;
+  }
+
+  async #pause() {
     const waitS = backOff(this.#failures + 1, this.#tools.luck());
     this.#tell("reconnecting", { attempt: this.#failures + 1, waitS });
     await this.#sleep(waitS);
-    return true;
   }
 
   async #sleep(seconds) {

@@ -124,6 +124,14 @@ function closeUtterance(state, id) {
   return state.utterance === id ? { ...state, utterance: null } : state;
 }
 
+const words = (text) => text.trim().split(/\s+/).join(" ");
+
+/** What was heard of a cut answer when that is its beginning and not all of it, else null. */
+function heardPart(text, heard) {
+  const [all, part] = [words(text), words(heard)];
+  return part.length < all.length && all.startsWith(part) ? part : null;
+}
+
 function isClosed(state, event) {
   return event.response_id !== undefined && state.closed.includes(event.response_id);
 }
@@ -193,11 +201,9 @@ function responseDone(state, event) {
     .map((item) => {
       if (item.role !== "assistant" || item.responseId !== response.id) return item;
       const said = textOf(outputs.find((output) => output?.id === item.id));
-      // A cut answer's final text is what was heard of it; the rest was never said.
-      const isCut = mark === "interrupted" || mark === "stopped";
-      const isShorter = isCut && said !== "" && said.length < item.text.trim().length;
-      const heardText = isShorter && item.text.trim().startsWith(said) ? said : item.heardText;
       const text = item.text === "" ? said : item.text;
+      const isCut = mark === "interrupted" || mark === "stopped";
+      const heardText = (isCut && said !== "" ? heardPart(text, said) : null) ?? item.heardText;
       return { ...item, status: mark, heardText, text };
     })
     // An answer cut before its first word has nothing to show.
@@ -342,10 +348,17 @@ const HANDLERS = {
   "conversation.item.truncated": (state, event) => {
     const item = find(state, event.item_id);
     if (item === undefined) return state;
-    const heard = str(event.transcript).trim();
-    const isPart = heard !== "" && item.text.trim() !== heard && item.text.trim().startsWith(heard);
     const status = item.status === "stopped" ? "stopped" : "interrupted";
-    return upsert(state, item.id, { status, heardText: isPart ? heard : item.heardText });
+    return upsert(state, item.id, { status });
+  },
+
+  // The page asks for a cut answer as it is kept: with the words that were heard.
+  "conversation.item.retrieved": (state, event) => {
+    const item = find(state, event.item?.id);
+    if (item === undefined || !["interrupted", "stopped", "failed"].includes(item.status)) {
+      return state;
+    }
+    return upsert(state, item.id, { heardText: heardPart(item.text, textOf(event.item)) });
   },
 
   "visavis.state": (state, event) => {
@@ -360,8 +373,8 @@ const HANDLERS = {
   }),
 
   "visavis.ledger": (state, event) => {
-    const latencies = event.latencies;
-    if (latencies === null || typeof latencies !== "object") return state;
+    const latencies = event.ms ?? event.latencies;
+    if (latencies === undefined || latencies === null || typeof latencies !== "object") return state;
     const responseId = event.response_id ?? null;
     const owner =
       state.items.findLast((item) => item.role === "assistant" && item.responseId === responseId) ??

@@ -5,7 +5,7 @@ import { CallError, Connection } from "./connection.js";
 import { announcements, initial, reduce } from "./conversation.js";
 import * as devices from "./devices.js";
 import { Notices } from "./notices.js";
-import { cameraChanged, newId, stopAnswer, typedQuestion } from "./protocol.js";
+import { cameraChanged, itemWanted, newId, stopAnswer, typedQuestion } from "./protocol.js";
 import { draw, inWords, rows } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 
@@ -46,6 +46,7 @@ let wantsCamera = true;
 let pickedLedger = null;
 let microphoneProblem = null;
 let startToken = 0;
+let endedWhy = ""; // what the server said when it ended the call
 
 let sound = null; // AudioContext, made on the first press as browsers require
 let microphoneMeter = null;
@@ -65,17 +66,18 @@ const transcript = new Transcript($("messages"), $("scroll"), (ledger) => {
 export function receive(event) {
   const before = state;
   state = reduce(before, event);
-  if (state === before) return;
   for (const words of announcements(before, state)) announce(words);
+  if (event.type === "conversation.item.truncated") connection?.send(itemWanted(event.item_id));
+  if (event.type === "visavis.session.ended" && typeof event.why === "string") endedWhy = event.why;
   if (state.ledgers !== before.ledgers) pickedLedger = null;
   if (state.look !== before.look) flash(state.look);
   if (state.hint !== before.hint && state.hint !== null) {
     void connection?.limitCamera(state.hint).catch(() => {}); // a wish, not a need
   }
   if (state.problem !== before.problem && state.problem !== null) {
-    notices.show("error", { title: "The server reports a problem", body: state.problem.message });
+    notices.show("error", { title: "The server reports a problem", body: asSentence(state.problem.message) });
   }
-  drawConversation();
+  if (state !== before) drawConversation();
 }
 
 /** The conversation as it stands now. */
@@ -91,6 +93,7 @@ export function showLine(next) {
   switch (next.state) {
     case "live":
       notices.clear("line");
+      endedWhy = "";
       if (next.isNew) {
         receive({ type: "page.disconnected" }); // what the old call left unfinished stays so
         if (state.items.some((item) => item.role !== "note")) {
@@ -102,8 +105,8 @@ export function showLine(next) {
       break;
     case "reconnecting":
       notices.show("line", {
-        title: "The connection dropped",
-        body: `Bringing it back, attempt ${next.attempt}. What was said stays here.`,
+        title: endedWhy === "" ? "The connection dropped" : "The server ended the conversation",
+        body: `${asSentence(endedWhy)} Bringing it back, attempt ${next.attempt}. What was said stays here.`.trim(),
         tone: "news",
         untilS: next.waitS > 0 ? next.waitS : null,
         actions: next.waitS > 0 ? [{ label: "Try now", act: () => connection?.retryNow() }] : [],
@@ -112,8 +115,8 @@ export function showLine(next) {
       break;
     case "waiting":
       notices.show("line", {
-        title: "Every place is taken",
-        body: placesTaken(next.message),
+        title: "Waiting for a place",
+        body: next.message ? `The server says: ${asSentence(next.message)}` : placesTaken(),
         tone: "news",
         untilS: next.waitS,
         actions: [
@@ -127,7 +130,7 @@ export function showLine(next) {
       receive({ type: "page.disconnected" });
       notices.show("line", {
         title: "The connection did not come back",
-        body: `${next.error?.message ?? ""} Check your network, then start again. What was said stays here.`.trim(),
+        body: `${asSentence(next.error?.message ?? "")} Check your network, then start again. What was said stays here.`.trim(),
         canClose: false,
       });
       letGo();
@@ -140,12 +143,17 @@ export function showLine(next) {
   drawControls();
 }
 
-function placesTaken(message) {
+function placesTaken() {
   const most = settings.max_sessions;
-  const words = most
-    ? `This server holds ${most} conversation${most === 1 ? "" : "s"} at once, so that each stays quick.`
-    : "This server holds a few conversations at once, so that each stays quick.";
-  return message && !/^The server answered/.test(message) ? `${words} It says: “${message}”` : words;
+  const many = most ? `${most} conversation${most === 1 ? "" : "s"}` : "a few conversations";
+  return `This server holds ${many} at once, so that each stays quick.`;
+}
+
+/** The server's words begin small and end without a stop. */
+function asSentence(words) {
+  const text = words.trim();
+  if (text === "") return "";
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
 // ---- starting and ending
@@ -201,7 +209,7 @@ async function connect(token) {
     letGo();
     notices.show("line", {
       title: error instanceof CallError ? FAILED[error.kind] ?? FAILED.refused : FAILED.refused,
-      body: error.message,
+      body: asSentence(error.message),
       actions: [{ label: "Try again", act: start }],
     });
   } finally {
@@ -212,6 +220,7 @@ async function connect(token) {
 const FAILED = {
   unreachable: "The server cannot be reached",
   blocked: "The call does not get through",
+  broken: "The server is in trouble",
   gone: "The server does not take calls here",
   refused: "The call could not be set up",
 };
@@ -461,7 +470,7 @@ function drawConversation() {
 }
 
 function drawPhase() {
-  document.body.dataset.phase = state.phase;
+  document.body.dataset.phase = status.state === "live" ? state.phase : "idle";
   let [name, hint] = PHASE_WORDS[state.phase];
   if (!isCalling()) [name, hint] = PHASE_WORDS.idle;
   else if (status.state !== "live") [name, hint] = [LINE_WORDS[status.state].replace("…", ""), "One moment"];
@@ -475,7 +484,7 @@ function drawPhase() {
   const isReady = status.state === "live";
   $("opening-title").textContent = isReady ? "Go ahead, ask." : isCalling() ? "One moment…" : "Until next time.";
   $("opening-words").hidden = !isReady;
-  const canStop = isCalling() && (state.phase === "speaking" || state.phase === "thinking");
+  const canStop = isReady && (state.phase === "speaking" || state.phase === "thinking");
   const stop = $("stop-answer");
   if (!canStop && document.activeElement === stop) $("phase-words").focus({ preventScroll: true });
   stop.hidden = !canStop;
@@ -619,9 +628,9 @@ navigator.mediaDevices?.addEventListener?.("devicechange", () => void fillDevice
 
 // ---- opening
 
+/** A server that can't serve yet says so with 503 and the same JSON. */
 async function getJson(path) {
   const response = await fetch(path, { signal: AbortSignal.timeout(5000) });
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return await response.json();
 }
 
@@ -655,7 +664,7 @@ async function open() {
   const [config, health] = await Promise.allSettled([getJson("/config.json"), getJson("/health")]);
   if (config.status === "fulfilled") {
     settings = { ...settings, ...config.value };
-    showHints(settings.hints.slice(0, 6));
+    showHints((settings.hints ?? []).slice(0, 6));
   }
   if (health.status === "rejected") {
     notices.show("line", {
@@ -664,13 +673,19 @@ async function open() {
     });
     return;
   }
-  const { pipeline, sessions, max_sessions, version } = health.value;
+  const { pipeline, sessions, max_sessions, version, why } = health.value;
   settings.max_sessions ??= max_sessions ?? null;
   $("about").textContent = ["visavis", version, pipeline && `pipeline ${pipeline}`].filter(Boolean).join(" · ");
-  if (max_sessions > 0 && sessions >= max_sessions) {
+  if (why) {
+    notices.show("line", {
+      title: "The server is not ready yet",
+      body: `${asSentence(why)} You can start all the same and wait.`,
+      tone: "news",
+    });
+  } else if (max_sessions > 0 && sessions >= max_sessions) {
     notices.show("line", {
       title: "Every place is taken right now",
-      body: `${placesTaken("")} Start anyway to wait for the next free one.`,
+      body: `${placesTaken()} Start anyway to wait for the next free one.`,
       tone: "news",
     });
   }

@@ -53,6 +53,11 @@ export function stopAnswer() {
   ];
 }
 
+/** Ask for an item as the server keeps it: of a cut answer, the words that were heard. */
+export function itemWanted(itemId) {
+  return [{ type: "conversation.item.retrieve", event_id: newId("event"), item_id: itemId }];
+}
+
 /** The person switched the camera on or off. */
 export function cameraChanged(isOn) {
   return [{ type: "visavis.camera", event_id: newId("event"), is_on: isOn }];

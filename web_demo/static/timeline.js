@@ -1,59 +1,65 @@
 // Where the time of a turn went: bars drawn from the latency ledger, one scale, numbers in ms.
 // It is a table with a picture in it, so a screen reader reads names and numbers.
 
-/** The stages in the order they happen. `keys`: names in the ledger, first match wins. */
+/**
+ * The stages in the order they happen. `keys`: names in the ledger, first match wins.
+ * `isRare`: shown only for a turn that has it.
+ */
 export const STAGES = [
   {
     key: "modal_audio",
-    keys: ["modal_audio_ms", "modal_audio"],
+    keys: ["modal_audio", "modal_audio_ms"],
     label: "Audio in",
     meaning: "your last sound arrived → understood",
   },
   {
     key: "modal_vision",
-    keys: ["modal_vision_ms", "modal_vision", "modal_video_ms"],
+    keys: ["modal_picture", "modal_vision", "modal_vision_ms"],
     label: "Vision in",
     meaning: "the picture arrived → seen",
   },
   {
     key: "fusion",
-    keys: ["fusion_ms", "fusion"],
+    keys: ["fusion", "fusion_ms"],
     label: "Fusion",
     meaning: "sound and picture ready → first word of the answer",
   },
   {
     key: "commit",
-    keys: ["commit_ms", "commit"],
+    keys: ["commit", "commit_ms"],
     label: "Commit",
     meaning: "your turn is judged over → first voice sent",
   },
   {
     key: "first_audio",
-    keys: ["fto_ms", "first_audio_ms", "fto", "first_audio"],
+    keys: ["fto", "fto_ms", "first_audio_ms"],
     label: "First audio",
     meaning: "you stopped speaking → the answer began",
   },
+  {
+    key: "stop",
+    keys: ["stop", "stop_ms"],
+    label: "Stop",
+    meaning: "you spoke into the answer → it was cut",
+    isRare: true,
+  },
 ];
 
-const KNOWN = new Set(STAGES.flatMap((stage) => stage.keys));
-
 /**
- * The ledger as rows. A stage the ledger does not name has `ms: null`; numbers it names beyond
- * ours follow at the end under their own names.
+ * The ledger as rows; a stage the ledger has no number for has `ms: null`.
  * @returns {{key: string, label: string, meaning: string, ms: number|null, share: number}[]}
  *   share: 0..1 of the scale
  */
 export function rows(latencies) {
-  const known = STAGES.map(({ key, keys, label, meaning }) => {
+  const all = STAGES.map(({ keys, isRare = false, ...stage }) => {
     const name = keys.find((each) => Number.isFinite(latencies?.[each]));
-    return { key, label, meaning, ms: name === undefined ? null : latencies[name] };
+    return { ...stage, isRare, ms: name === undefined ? null : latencies[name] };
+  }).filter(({ isRare, ms }) => !isRare || ms !== null);
+  const top = scale(all.map(({ ms }) => ms ?? 0));
+  return all.map(({ key, label, meaning, ms }) => {
+    const share = Math.min(1, Math.max(0, ms ?? 0) / top);
+    return { key, label, meaning, ms, share };
   });
-  const more = Object.entries(latencies ?? {})
-    .filter(([name, ms]) => !KNOWN.has(name) && name.endsWith("_ms") && Number.isFinite(ms))
-    .map(([name, ms]) => ({ key: name, label: humanName(name), meaning: "", ms }));
-  const all = [...known, ...more];
-  const top = scale(all.map((row) => row.ms ?? 0));
-  return all.map((row) => ({ ...row, share: Math.min(1, Math.max(0, row.ms ?? 0) / top) }));
 }
 
 /** A round number, in ms, that holds them all. */
@@ -70,11 +76,6 @@ export function inWords(ms) {
   if (Math.abs(ms) >= 1000) return `${(ms / 1000).toFixed(2)} s`;
   const rounded = Math.abs(ms) < 9.95 ? ms.toFixed(1) : ms.toFixed(0);
   return `${rounded.replace("-", "−")} ms`;
-}
-
-function humanName(name) {
-  const words = name.replace(/_ms$/, "").replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** Draw one turn's ledger into `table`; the bars' lengths are set by script, as the CSP wants it. */

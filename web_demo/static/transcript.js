@@ -96,7 +96,7 @@ function newLine() {
 function writeWords(box, item) {
   const shown = item.text === "" && item.status !== "live" ? "(not understood)" : item.text;
   const words = shown.trim() === "" ? [] : shown.trim().split(/\s+/);
-  const heard = item.heardText === null ? words.length : item.heardText.split(/\s+/).length;
+  const heard = item.heardText?.split(/\s+/).filter(Boolean).length ?? words.length;
   while (box.children.length > words.length) box.lastElementChild.remove();
   words.forEach((word, i) => {
     let span = box.children[i];
