@@ -162,7 +162,7 @@ def test_every_step_of_an_answer_is_stamped() -> None:
 def test_conversations_are_served_in_one_batch() -> None:
     async def test() -> None:
         stepper, one, two = WritingStepper(), Caller(), Caller()
-        async with running(stepper) as engine:
+        async with running(stepper, slots=3) as engine:
             first, second = engine.open(one), engine.open(two)
             hold = stepper.hold("look")
             engine.look(first, picture(1))
@@ -173,16 +173,10 @@ def test_conversations_are_served_in_one_batch() -> None:
             hold.set()
             await one.until_windows(2)
             await two.until_windows(2)
-            await settled_by_starting(engine, stepper)
+            await settled(engine, Caller())
             assert ("hear", (0, 1), (0.0, 0.0)) in stepper.calls
             assert engine.metrics.batches["vad"][2] == 2
             assert engine.metrics.batches["hear"][2] == 2
-
-    async def settled_by_starting(engine: ThreadedEngine, stepper: WritingStepper) -> None:
-        del engine
-        async with asyncio.timeout(10):
-            while stepper.names().count("hear") < 2:
-                await asyncio.sleep(0)
 
     go(test)
 
@@ -200,7 +194,9 @@ def test_orders_come_first_then_answers_then_audio_then_pictures() -> None:
             engine.start(first, 1, "hello", None)
             engine.set_camera(second, True)
             hold.set()
-            await one.until(lambda events: len([e for e in events if isinstance(e, PictureSeen)]) > 1)
+            await one.until(
+                lambda events: len([e for e in events if isinstance(e, PictureSeen)]) > 1
+            )
         names = stepper.names()
         steps = ["set_camera", "begin", "next", "next", "hear", "look"]
         after = names[names.index("set_camera") :]

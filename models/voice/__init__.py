@@ -1,0 +1,1 @@
+"""Text to speech, phrase by phrase, in a process of its own."""
