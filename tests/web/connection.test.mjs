@@ -140,8 +140,9 @@ test("hanging up tells the server and closes", async () => {
   await world.line.open(both);
   world.line.close();
   assert.deepEqual(world.asked.at(-1), ["/v1/realtime/calls/c1/hangup", null]);
-  assert.equal(world.peers[0].connectionState, "closed");
   assert.equal(world.states().at(-1), "ended");
+  await settle();
+  assert.equal(world.peers[0].connectionState, "closed");
   assert.equal(world.line.send([{ type: "response.cancel" }]), false);
 });
 

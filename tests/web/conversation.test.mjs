@@ -91,6 +91,12 @@ describe("a spoken question and its answer", () => {
     assert.equal(after(...asked, created("r"), outputItem("r", "a"), done("r")).phase, "listening");
   });
 
+  test("a question that gets no transcript is done when it is answered", () => {
+    const silent = [connected, started("u"), committed("u"), userItem("u"), created("r"), done("r")];
+    assert.deepEqual(shown(after(...silent)), [["user", "", "done"]]);
+    assert.deepEqual(shown(after(...silent, completed("u", "Late."))), [["user", "Late.", "done"]]);
+  });
+
   test("the whole transcript corrects the deltas", () => {
     const whole = {
       type: "response.output_audio_transcript.done",

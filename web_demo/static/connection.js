@@ -13,6 +13,7 @@ const GRACE_S = 1.5;
 const CONNECT_LIMIT_S = 12;
 const RESTART_LIMIT_S = 5;
 const ANSWER_LIMIT_S = 10;
+const FAREWELL_S = 2;
 /** A line that held this long is a good one: the next drop starts counting from one again. */
 const STEADY_S = 10;
 
@@ -218,7 +219,7 @@ export class Connection {
       const place = response.headers.get("Location");
       const callUrl = place === null ? null : new URL(place, response.url || this.#url).href;
       if (epoch === this.#epoch) this.#callUrl = callUrl;
-      else this.#endOnServer(callUrl); // given up while the answer was on its way
+      else void this.#endOnServer(callUrl); // given up while the answer was on its way
     });
     if (epoch !== this.#epoch) return;
     await this.#until(
@@ -422,24 +423,32 @@ export class Connection {
   }
 
   #hangUp() {
-    const peer = this.#peer;
+    const [peer, channel, callUrl] = [this.#peer, this.#channel, this.#callUrl];
     this.#peer = null;
-    this.#senders = { microphone: null, camera: null };
-    if (this.#channel !== null) this.#channel.onclose = null;
     this.#channel = null;
+    this.#callUrl = null;
+    this.#senders = { microphone: null, camera: null };
+    if (channel !== null) {
+      channel.onclose = null;
+      channel.onmessage = null;
+    }
     if (peer !== null) {
       peer.onconnectionstatechange = null;
-      peer.close();
+      peer.ontrack = null;
     }
-    this.#endOnServer(this.#callUrl);
-    this.#callUrl = null;
+    // First the word, then the line: a server that sees the line go has already let go of the call.
+    void this.#endOnServer(callUrl).finally(() => peer?.close());
   }
 
   /** The server also notices by itself; this only makes it sooner. */
-  #endOnServer(callUrl) {
+  async #endOnServer(callUrl) {
     if (callUrl === null) return;
-    const sent = this.#tools.fetch(`${callUrl}/hangup`, { method: "POST", keepalive: true });
-    void Promise.resolve(sent).catch(() => {});
+    try {
+      const signal = AbortSignal.timeout(FAREWELL_S * 1000);
+      await this.#tools.fetch(`${callUrl}/hangup`, { method: "POST", keepalive: true, signal });
+    } catch {
+      // It is not there to hear it.
+    }
   }
 
   #tell(state, more = {}) {

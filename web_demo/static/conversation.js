@@ -199,6 +199,10 @@ function responseDone(state, event) {
   const outputs = Array.isArray(response.output) ? response.output : [];
   const items = state.items
     .map((item) => {
+      // A question that was answered and has no transcript by now will get none.
+      if (item.role === "user" && item.isCommitted && item.status === "live") {
+        return { ...item, status: "done" };
+      }
       if (item.role !== "assistant" || item.responseId !== response.id) return item;
       const said = textOf(outputs.find((output) => output?.id === item.id));
       const text = item.text === "" ? said : item.text;

@@ -243,6 +243,7 @@ function letGo() {
   takeMicrophone(null);
   takeCamera(null);
   voiceMeter?.listenTo(null);
+  $("remote-audio").srcObject = null;
   drawControls();
 }
 

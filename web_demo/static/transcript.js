@@ -94,7 +94,7 @@ function newLine() {
 
 /** Words as spans: what is there stays in place, what is new fades in, what was never said dims. */
 function writeWords(box, item) {
-  const shown = item.text === "" && item.status !== "live" ? "(not understood)" : item.text;
+  const shown = item.text === "" && item.status !== "live" ? "(spoken)" : item.text;
   const words = shown.trim() === "" ? [] : shown.trim().split(/\s+/);
   const heard = item.heardText?.split(/\s+/).filter(Boolean).length ?? words.length;
   while (box.children.length > words.length) box.lastElementChild.remove();
