@@ -20,6 +20,7 @@ from .lexicon import ASK, CAMERA_OFF, END, MARKS, SILENT, WAIT, Lexicon
 from .networks import Floats, Networks, OnnxNetworks, WeightFile
 from .positions import PositionCache
 from .spelling import LETTERS, LONGEST, SPACE, spell, word_spans
+from .typed_text import normalize
 
 CONTEXT = 90
 """Positions after which a new utterance begins with a shortened context: training saw little more."""
@@ -287,7 +288,7 @@ class Embedded:
             if letters:
                 entries.append(self._heard(letters, talk.utterance))
         else:
-            typed = self._typed(text[:LETTERS_TYPED], talk.utterance)
+            typed = self._typed(normalize(text)[:LETTERS_TYPED], talk.utterance)
             if typed is not None:
                 entries.append(typed)
         entries.append(self._mark(ASK, What.SAID, talk.utterance))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +97,7 @@ def _load(path: Path) -> _Session:
 
     if not path.is_file():
         raise WeightsError(f"no voice activity weights at {path}: run `pip install silero-vad`")
-    options = onnxruntime.SessionOptions()
+    options: Any = onnxruntime.SessionOptions()  # pyright: ignore[reportUnknownMemberType]
     options.intra_op_num_threads = 1  # a window is too small to share between threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -74,11 +74,20 @@ class VisionEncoder(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """uint8 [B, H, W, 3] -> latents [B, P, width of the decoder]"""
+        return self.pool(self.patches(pictures))
+
+    def patches(self, pictures: Tensor) -> Tensor:
+        """[B, H, W, 3] -> [B, N, V], row by row over a grid of 16 pixels."""
         x = (pictures.permute(0, 3, 1, 2).to(self.place.dtype) - 128.0) / 64.0
         x = self.stem(x.contiguous(memory_format=torch.channels_last))  # [B, V, side, side]
-        x = self.norm(self.blocks(x.flatten(2).transpose(1, 2) + self.place))  # [B, N, V]
+        found: Tensor = self.norm(self.blocks(x.flatten(2).transpose(1, 2) + self.place))
+        return found
+
+    def pool(self, x: Tensor) -> Tensor:
+        """[B, N, V] -> [B, P, width of the decoder]"""
         b, n, v = x.shape
         k, value = self.keys(x).view(b, n, 2, self.heads, v // self.heads).permute(2, 0, 3, 1, 4)
         q = self.queries.view(1, -1, self.heads, v // self.heads).transpose(1, 2).expand(b, -1, -1, -1)
         pooled = attend(q, k, value)  # [B, heads, P, V / heads]
-        return self.out(pooled.transpose(1, 2).reshape(b, -1, v) + self.queries)
+        found: Tensor = self.out(pooled.transpose(1, 2).reshape(b, -1, v) + self.queries)
+        return found

@@ -158,9 +158,11 @@ class Worker:
     def run(self) -> None:
         """Tick until told to stop; asleep while there is nothing to do."""
         while not self._is_stopping:
-            self._tick(self._inbox.take(waits=not self._has_work()))
+            self.tick()
 
-    def _tick(self, post: Post[Order]) -> None:
+    def tick(self) -> None:
+        """One round of work; sleeps until there is some."""
+        post = self._inbox.take(waits=not self._has_work())
         began = self._clock.now()
         self._metrics.ticks += 1
         for order in post.orders:

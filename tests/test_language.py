@@ -17,7 +17,6 @@ from visavis.models.training.language import (
     ask,
     detokenize,
     is_right,
-    normalize,
     pair,
     question_text,
     respond,
@@ -26,6 +25,7 @@ from visavis.models.training.language import (
 )
 from visavis.models.training.phrasings import Split
 from visavis.models.training.scenes import Card, Item, Scene, random_scene
+from visavis.models.typed_text import normalize
 
 RED_CIRCLE = Item("circle", "red", 0.2, 0.5, 0.3)
 BLUE_STAR = Item("star", "blue", 0.8, 0.5, 0.3)

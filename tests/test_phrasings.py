@@ -2,8 +2,9 @@ import re
 
 import pytest
 
-from visavis.models.training.language import normalize, phrasings
+from visavis.models.training.language import phrasings
 from visavis.models.training.phrasings import CHATTER, PLACE_FORMS, TOPICS
+from visavis.models.typed_text import normalize
 
 
 def texts(family: str, split: str) -> set[str]:

@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 
 from ..config import NANO
+from ..graphs import export
 from ..lexicon import Lexicon
-from ..weights import EmbeddedModel, save, shipped
+from ..networks import shipped
+from ..weights import EmbeddedModel, save
 from .language import ANSWER_WORDS
 
 
@@ -32,7 +34,8 @@ def main() -> None:
         for part in parts:
             key = "encoder" if part == "audio" else part
             model.get_submodule(part).load_state_dict(run["parts"][key])
-    save(model.eval(), args.out, notes)
+    save(model.eval().requires_grad_(False), args.out, notes)
+    export(model, args.out.parent)
     size = args.out.stat().st_size / 1e6
     print(f"{args.out}: {model.parameter_count / 1e6:.2f} M parameters, {size:.1f} MB, {notes}")
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,30 +28,11 @@ from ..spelling import LETTERS, spell, word_spans
 from ..vision_encoder import VisionEncoder
 from .heard import Heard, HeardPool
 from .language import ANSWER_WORDS, ask, pair, tokenize, understand
-from .scenes import COLORS, SHAPES, SYMBOLS, Scene
+from .scenes import Scene
 from .schedule import Run
+from .train_vision import Pictures, VisionTeacher, varied
 
 IGNORED = -100
-
-
-class Pictures:
-    """Rendered pictures with their scenes, in memory; `refresh` takes in new shards."""
-
-    def __init__(self, folder: Path, split: str) -> None:
-        self.folder, self.split = folder, split
-        self.images: list[npt.NDArray[np.uint8]] = []
-        self.scenes: list[Scene] = []
-        self._known: set[str] = set()
-
-    def refresh(self) -> int:
-        """Read new shards; the number of pictures now held."""
-        for path in sorted(self.folder.glob(f"{self.split}-*.npz")):
-            if path.name not in self._known:
-                self._known.add(path.name)
-                with np.load(path, allow_pickle=False) as shard:
-                    self.images += list(shard["images"])
-                    self.scenes += [Scene.from_json(str(text)) for text in shard["scenes"]]
-        return len(self.images)
 
 
 @dataclass(slots=True)
@@ -219,43 +199,6 @@ class Stories:
         return words[:keep], True
 
 
-class Beside(nn.Module):
-    """Heads used in training only: what is where in a picture, read from its mean latent."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.pairs = nn.Linear(2 * width, len(COLORS) * len(SHAPES))
-        self.count = nn.Linear(2 * width, 6)
-        self.symbol = nn.Linear(2 * width, len(SYMBOLS) + 1)
-
-    def loss(self, latents: Tensor, scenes: Sequence[Scene]) -> Tensor:
-        """latents [B, P, D] -> how badly the scenes can be read from them."""
-        x = torch.cat([latents.mean(dim=1), latents.amax(dim=1)], dim=1)
-        pairs = torch.zeros(len(scenes), len(COLORS) * len(SHAPES))
-        for row, scene in enumerate(scenes):
-            for item in scene.items:
-                pairs[row, COLORS.index(item.color) * len(SHAPES) + SHAPES.index(item.shape)] = 1
-        counts = torch.tensor([min(5, len(scene.items)) for scene in scenes])
-        symbols = torch.tensor(
-            [SYMBOLS.index(s.card.symbol) if s.card else len(SYMBOLS) for s in scenes]
-        )
-        return (
-            10 * F.binary_cross_entropy_with_logits(self.pairs(x), pairs)
-            + 0.5 * F.cross_entropy(self.count(x), counts)
-            + F.cross_entropy(self.symbol(x), symbols)
-        )
-
-
-def flipped_light(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A little shift and a little light, so that no picture is met twice: uint8 [B, H, W, 3]."""
-    dy, dx = (int(v) for v in rng.integers(-5, 6, 2))
-    rolled = F.pad(images.permute(0, 3, 1, 2).float(), (5, 5, 5, 5), mode="replicate")
-    size = images.shape[1]
-    shifted = rolled[:, :, 5 + dy : 5 + dy + size, 5 + dx : 5 + dx + size].permute(0, 2, 3, 1)
-    gain = torch.from_numpy(rng.uniform(0.9, 1.1, (len(images), 1, 1, 1)).astype(np.float32))
-    return (shifted * gain).clamp(0, 255)
-
-
 def padded_words(words: Sequence[Heard], config: ModelConfig) -> tuple[Tensor, Tensor, Tensor]:
     """Heard words side by side: posteriors [N, L, C], latents [N, L, A], lengths [N]."""
     lengths = torch.tensor([len(word.chances) for word in words])
@@ -285,7 +228,7 @@ def batch_loss(
     pictures: Pictures,
     vision: VisionEncoder,
     decoder: FusedDecoder,
-    beside: Beside,
+    beside: VisionTeacher,
     rng: np.random.Generator,
 ) -> Losses:
     """Lay stories side by side [B, T, D] and read the words they must give."""
@@ -294,8 +237,9 @@ def batch_loss(
     images = torch.from_numpy(np.stack([pictures.images[i] for i in used]))
     place_of = {image: place for place, image in enumerate(used)}
     with torch.autocast("cpu", torch.bfloat16):
-        latents = vision(flipped_light(images, rng)).float()
-    extra = beside.loss(latents, [pictures.scenes[i] for i in used])
+        patches = vision.patches(varied(images, rng)).float()
+        latents = vision.pool(patches).float()
+    extra = beside.loss(patches, latents, [pictures.scenes[i] for i in used])
 
     b, t = len(stories), max(story.length for story in stories)
     rows: dict[str, list[int]] = {"picture": [], "voice": [], "typed": [], "word": []}
@@ -366,14 +310,15 @@ def train(args: argparse.Namespace) -> None:
     parts: dict[str, nn.Module] = {
         "vision": (vision := VisionEncoder(config)),
         "decoder": (decoder := FusedDecoder(config, len(lexicon))),
-        "beside": (beside := Beside(config.width)),
+        "beside": (beside := VisionTeacher(config)),
     }
     trained = [p for part in parts.values() for p in part.parameters()]
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.98), weight_decay=0.02)
-    if not run.resume(parts, optimizer) and args.heard:
-        state = torch.load(args.out / "fused.pt", weights_only=True)["parts"]
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+    if not run.resume(parts, optimizer):
+        before = args.out / ("fused.pt" if args.heard else "vision.pt")
+        if before.exists():
+            for name, state in torch.load(before, weights_only=True)["parts"].items():
+                parts[name].load_state_dict(state)
     pictures = Pictures(args.scenes, "train")
     pictures.refresh()
     pool = HeardPool(args.out / "heard", "train") if args.heard else None

@@ -397,8 +397,9 @@ def _cant_start(command: Sequence[str]) -> str:
 def _environment() -> dict[str, str]:
     """Ours, and where this very package lies, which need not be installed."""
     root = str(Path(__file__).parents[3])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"}
+    others = os.environ.get("PYTHONPATH")
+    path = root + os.pathsep + others if others else root
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
 async def _read(process: asyncio.subprocess.Process) -> tuple[int, Kind, bytes]:

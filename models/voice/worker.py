@@ -14,13 +14,13 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from .phrase_audio import PhraseAudio, Piece, as_spoken
+from .phrase_audio import Pcm, PhraseAudio, Piece, as_spoken
 from .wire import HEADER, Kind, pack, pack_audio, unpack
 
 # Values from espeak-ng's speak_lib.h
@@ -31,6 +31,11 @@ _RATE, _PITCH = 1, 3
 _EVENT_END, _EVENT_WORD = 0, 1
 _BUFFER_MS = 60
 """The smallest buffer the library gives: a phrase comes in pieces of this."""
+
+
+WordStarts = list[tuple[int, int]]
+"""(sample since the phrase began, character of the text) of each word."""
+Take = Callable[[Pcm, WordStarts], bool]
 
 
 class _Event(ctypes.Structure):
@@ -78,7 +83,7 @@ class Espeak:
             raise RuntimeError(f"espeak-ng does not start with the data in {self._data}")
         self._callback = _CALLBACK(self._hear)
         self._library.espeak_SetSynthCallback(self._callback)
-        self._take: Any = None  # what the callback is to do with a buffer
+        self._take: Take = lambda _raw, _word_starts: True
 
     @property
     def version(self) -> str:
@@ -111,7 +116,7 @@ class Espeak:
         self._library.espeak_SetParameter(_PITCH, pitch, 0)
         return True
 
-    def say(self, text: str, take: Any) -> None:
+    def say(self, text: str, take: Take) -> None:
         """`take(raw, word_starts)` is called with each buffer and returns False to stop."""
         # Breath and some voices draw random numbers: the same phrase is to sound the same.
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
@@ -127,7 +132,6 @@ class Espeak:
 
 
 def _word_starts(events: Any) -> Iterator[tuple[int, int]]:
-    """(sample since the phrase began, character of the text)."""
     place = 0
     while events[place].type != _EVENT_END:
         if events[place].type == _EVENT_WORD:
@@ -185,13 +189,18 @@ class _Worker:
     def _warm_up(self) -> None:
         """Say something to nobody, so that the first phrase is as fast as the next."""
         audio = PhraseAudio("one", True, self._espeak.rate, self._rate_out)
-        self._espeak.say("one", lambda raw, starts: bool(list(audio.push(raw, starts))) or True)
+
+        def take(raw: Pcm, word_starts: WordStarts) -> bool:
+            list(audio.push(raw, word_starts))
+            return True
+
+        self._espeak.say("one", take)
         audio.finish()
 
     def _say(self, number: int, phrase: str, is_last: bool) -> None:
         audio = PhraseAudio(phrase, is_last, self._espeak.rate, self._rate_out)
 
-        def take(raw: Any, word_starts: list[tuple[int, int]]) -> bool:
+        def take(raw: Pcm, word_starts: WordStarts) -> bool:
             if number in self._cancelled:
                 return False
             for piece in audio.push(raw, word_starts):
