@@ -4,35 +4,36 @@ from __future__ import annotations
 
 from typing import cast
 
+from ..runtime.clock import Clock, MonotonicClock
 from ..runtime.plugins import PLUGINS
 from ..runtime.settings import Settings
 from .calls import Answer, Peer
 from .pipeline import Pipeline
 
 PIPELINE = "pipeline"
-"""The kind of plugin: a callable from `Settings` to a `Pipeline`, named like `pipeline:mine`."""
+"""The kind of plugin: a callable from (`Settings`, `Clock`) to a `Pipeline`, `pipeline:mine`."""
 
 
-def _fused(settings: Settings) -> Pipeline:
+def _fused(settings: Settings, clock: Clock) -> Pipeline:
     from .fused import build
 
-    return build(settings)
+    return build(settings, clock)
 
 
-def _echo(settings: Settings) -> Pipeline:
+def _echo(settings: Settings, clock: Clock) -> Pipeline:
     from .echo import build
 
-    return build(settings)
+    return build(settings, clock)
 
 
 PLUGINS.register(PIPELINE, "fused", _fused)
 PLUGINS.register(PIPELINE, "echo", _echo)
 
 
-def make_pipeline(settings: Settings) -> Pipeline:
+def make_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
     """The pipeline of the settings, not loaded yet. Raises `ConfigError` for an unknown name."""
     factory = PLUGINS.get(PIPELINE, settings.engine.pipeline)
-    return cast(Pipeline, factory(settings))  # a plugin carries no type
+    return cast(Pipeline, factory(settings, clock or MonotonicClock()))  # a plugin carries no type
 
 
 def answerer(settings: Settings) -> Answer:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ..runtime.clock import Clock, MonotonicClock
+from ..runtime.clock import Clock
 from ..runtime.ledger import LatencyTotals
 from ..runtime.protocols import Engine, Transport, Voice
 from ..runtime.runner import SessionRunner
@@ -51,8 +51,8 @@ class EnginePipeline:
         settings: Settings,
         make_engine: Callable[[], OwnedEngine],
         make_voice: Callable[[], OwnedVoice],
-        hints: Sequence[str] = (),
-        clock: Clock | None = None,
+        hints: Sequence[str],
+        clock: Clock,
     ) -> None:
         self.name = name
         self.hints = hints
@@ -60,7 +60,7 @@ class EnginePipeline:
         self._settings = settings
         self._make_engine = make_engine
         self._make_voice = make_voice
-        self._clock = clock or MonotonicClock()
+        self._clock = clock
         self._engine: OwnedEngine | None = None
         self._voice: OwnedVoice | None = None
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..runtime.clock import Clock
 from ..runtime.settings import EngineSettings, Settings
 from .engine_pipeline import EnginePipeline, OwnedEngine
 from .voices import voice
@@ -24,8 +25,8 @@ HINTS = (
 )
 
 
-def build(settings: Settings) -> EnginePipeline:
-    """Nothing is loaded before the pipeline is; torch is imported on the engine's thread."""
+def build(settings: Settings, clock: Clock) -> EnginePipeline:
+    """Nothing is loaded before the pipeline is; the model is read on the engine's thread."""
 
     def engine() -> OwnedEngine:
         from ..models.engine import ThreadedEngine
@@ -36,17 +37,20 @@ def build(settings: Settings) -> EnginePipeline:
             SileroVad,
             settings.engine.slots,
             asyncio.get_running_loop(),
+            clock=clock,
             name="fused",
         )
 
-    return EnginePipeline("fused", settings, engine, lambda: voice(settings.voice), HINTS)
+    return EnginePipeline(
+        "fused", settings, engine, lambda: voice(settings.voice, clock), HINTS, clock
+    )
 
 
 def _stepper(settings: EngineSettings) -> Embedded:
     """On the engine's thread. Raises `WeightsError`."""
-    from ..models.embedded import Embedded
-    from ..models.weights import load, shipped
+    from ..models.embedded import open_embedded
+    from ..models.networks import WeightFile, shipped
 
     path = shipped(settings.model) if settings.weights is None else Path(settings.weights)
     # One thread where nothing is said: steps are small, and the loop and the codecs need the rest.
-    return Embedded(load(path), settings.slots, settings.threads or 1)
+    return open_embedded(WeightFile(path), settings.slots, settings.threads or 1)

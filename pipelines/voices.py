@@ -1,9 +1,10 @@
-"""Chooses the voice that the settings name. A plugin `voice:mine` is a callable from `VoiceSettings`."""
+"""Chooses the voice that the settings name. A plugin `voice:mine` is called with (`VoiceSettings`, `Clock`)."""
 
 from __future__ import annotations
 
 from typing import cast
 
+from ..runtime.clock import Clock
 from ..runtime.plugins import PLUGINS
 from ..runtime.settings import VoiceSettings
 from .engine_pipeline import OwnedVoice
@@ -11,15 +12,16 @@ from .engine_pipeline import OwnedVoice
 VOICE = "voice"
 
 
-def _espeak(settings: VoiceSettings) -> OwnedVoice:
+def _espeak(settings: VoiceSettings, clock: Clock) -> OwnedVoice:
     from ..models.voice.espeak import EspeakVoice
 
-    return EspeakVoice(settings)
+    return EspeakVoice(settings, clock=clock)
 
 
 PLUGINS.register(VOICE, "espeak", _espeak)
 
 
-def voice(settings: VoiceSettings) -> OwnedVoice:
+def voice(settings: VoiceSettings, clock: Clock) -> OwnedVoice:
     """The voice, not started yet. Raises `ConfigError` for an unknown name."""
-    return cast(OwnedVoice, PLUGINS.get(VOICE, settings.engine)(settings))  # a plugin has no type
+    factory = PLUGINS.get(VOICE, settings.engine)
+    return cast(OwnedVoice, factory(settings, clock))  # a plugin carries no type

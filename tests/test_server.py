@@ -16,7 +16,7 @@ from visavis.pipelines.calls import RETRY_AFTER_S
 from visavis.runtime.errors import WeightsError
 from visavis.runtime.settings import ServerSettings, Settings, WebrtcSettings
 
-from .server_fakes import FakePeer, FakePipeline, answerer
+from server_fakes import FakePeer, FakePipeline, answerer
 
 CALLS = "/v1/realtime/calls"
 SDP = {"Content-Type": "application/sdp"}
