@@ -97,7 +97,7 @@ def _load(path: Path) -> _Session:
 
     if not path.is_file():
         raise WeightsError(f"no voice activity weights at {path}: run `pip install silero-vad`")
-    options: Any = onnxruntime.SessionOptions()  # pyright: ignore[reportUnknownMemberType]
+    options = cast(Any, onnxruntime.SessionOptions())  # pyright: ignore[reportUnknownMemberType]
     options.intra_op_num_threads = 1  # a window is too small to share between threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

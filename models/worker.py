@@ -175,7 +175,6 @@ class Worker:
             if self._pictures_are_next():
                 self._look()
             else:
-                self._ticks_without_pictures += 1
                 self._continue_answers()
                 self._listen()
         self._metrics.busy_s += self._clock.now() - began
@@ -416,7 +415,10 @@ class Worker:
         if all(place.picture is None for place in self._places.values()):
             self._ticks_without_pictures = 0
             return False
-        return self._ticks_without_pictures >= PATIENCE or not self._has_talk()
+        if self._ticks_without_pictures >= PATIENCE or not self._has_talk():
+            return True
+        self._ticks_without_pictures += 1
+        return False
 
     def _look(self) -> None:
         """The pictures that wait longest are converted and looked at."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -63,7 +63,7 @@ class Caller:
 
 
 @asynccontextmanager
-async def running(stepper: WritingStepper, slots: int = 2) -> AsyncIterator[ThreadedEngine]:
+async def running(stepper: WritingStepper, slots: int = 2) -> AsyncGenerator[ThreadedEngine]:
     loop = asyncio.get_running_loop()
     engine = ThreadedEngine(lambda: stepper, LevelVad, slots, loop)
     await engine.ready()

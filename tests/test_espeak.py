@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -57,7 +57,7 @@ class Listener:
 
 
 @asynccontextmanager
-async def speaking(settings: VoiceSettings | None = None) -> AsyncIterator[EspeakVoice]:
+async def speaking(settings: VoiceSettings | None = None) -> AsyncGenerator[EspeakVoice]:
     voice = EspeakVoice(settings or VoiceSettings())
     await voice.ready()
     try:

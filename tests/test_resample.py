@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.signal import resample_poly
+from scipy.signal import resample_poly  # pyright: ignore[reportUnknownVariableType]
 
 from visavis.models.voice.resample import Resampler, Samples
 

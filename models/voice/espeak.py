@@ -374,8 +374,9 @@ def _judge(kind: Kind, body: bytes, settings: VoiceSettings) -> dict[str, Any]:
         return told
     language, plus, variant = settings.name.partition("+")
     voices: list[str] = told["voices"]
+    variants: list[str] = told["variants"]
     if plus and language in voices:
-        some = ", ".join(difflib.get_close_matches(variant, told["variants"], 6, 0.0))
+        some = ", ".join(difflib.get_close_matches(variant, variants, 6, 0.0))
         raise ConfigError(
             f"voice.name is {settings.name!r}: espeak-ng's {language} has no variant {variant!r}; "
             f"some it has: {some}"
@@ -388,8 +389,9 @@ def _judge(kind: Kind, body: bytes, settings: VoiceSettings) -> dict[str, Any]:
 
 
 def _cant_start(command: Sequence[str]) -> str:
+    shown = " ".join(command)
     return (
-        f"espeak-ng's worker ({' '.join(command[1:])}) can't be started, see above: "
+        f"espeak-ng's worker ({shown}) can't be started, see above: "
         "run `pip install --force-reinstall espeakng-loader`"
     )
 
