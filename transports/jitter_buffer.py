@@ -17,6 +17,7 @@ MAX_DROPOUT = 3_000
 """A forward jump in sequence numbers up to this is loss, beyond it a restart (RFC 3550, A.1)."""
 MAX_MISORDER = 100
 """A backward jump up to this is reordering, beyond it a restart (RFC 3550, A.1)."""
+MARGIN_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class JitterLimits:
 
     base_s: float = 0.020
     """The wait for a missing packet on a clean link, counted from when it should have come."""
+    reorder_s: float = 0.010
+    """A packet that was overtaken by the next gets at least so long after it."""
     max_s: float = 0.120
     """The same wait never grows beyond this, whatever the link does."""
     patience_s: float = 0.060
@@ -101,12 +104,6 @@ class _Transit:
         self.candidate = min(self.candidate, transit)
         self.window.append(transit - self.floor)
 
-    def quantile(self, share: float) -> float:
-        if not self.window:
-            return 0.0
-        ordered = sorted(self.window)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
 
 @dataclass(slots=True)
 class JitterBuffer(Generic[T]):
@@ -133,7 +130,9 @@ class JitterBuffer(Generic[T]):
     @property
     def target_s(self) -> float:
         """How long a missing packet is waited for now."""
-        late = self._transit.quantile(0.95)
+        # The latest of the last 40 packets and a little: waiting costs only where there is a hole,
+        # giving up a packet that comes after all costs speech.
+        late = max(self._transit.window, default=0.0) + MARGIN_S
         return min(max(late, self.limits.base_s), self.limits.max_s)
 
     def push(self, seq: int, timestamp: int, payload: T, arrived: float, samples: int) -> None:
@@ -172,7 +171,8 @@ class JitterBuffer(Generic[T]):
         expected = self._transit.floor + self._next_ts / self.rate
         if self._held:
             first = self._held[min(self._held)]
-            return min(max(expected + self.target_s, first.arrived), first.arrived + self.target_s)
+            earliest = first.arrived + self.limits.reorder_s
+            return min(max(expected + self.target_s, earliest), first.arrived + self.target_s)
         if self._filled >= self.limits.fill_s * self.rate:
             return None
         return expected + self.target_s + self.limits.patience_s

@@ -45,10 +45,12 @@ class PictureAssembly:
     """Pictures given up."""
     _parts: dict[int, _Part] = field(default_factory=dict[int, _Part])
     _next: int | None = None
+    _scanned: int = 0
     _highest_seq: int = 0
     _highest_ts: int = 0
     _hole_since: float | None = None
     _needs_key: bool = True
+    _is_boundary: bool = False
     _asked: float = float("-inf")
 
     def push(
@@ -65,13 +67,14 @@ class PictureAssembly:
         """One packet, already without the codec's RTP descriptor. `starts`: it certainly begins a
         picture. Empty `data` is padding."""
         if self._next is None:
-            self._next = self._highest_seq = seq
+            self._next = self._highest_seq = self._scanned = seq
             self._highest_ts = timestamp
             self._asked = max(self._asked, arrived - 0.8 * ASK_AGAIN_S)  # the first may be whole
         step = _signed(seq - self._highest_seq, 16)
         if abs(step) > 3000:
             self.lose()
-            self._next, self._highest_seq, step = seq, seq, 0
+            self._next = self._highest_seq = self._scanned = seq
+            step = 0
         number = self._highest_seq + step
         assert self._next is not None
         if number < self._next or number in self._parts:
@@ -91,6 +94,7 @@ class PictureAssembly:
         self._needs_key = True
         self._parts.clear()
         self._hole_since = None
+        self._is_boundary = False
         self._next = None
 
     def broken(self) -> None:
@@ -102,6 +106,7 @@ class PictureAssembly:
         pictures: list[CodedPicture] = []
         while (cut := self._front()) is not None:
             parts = [self._parts.pop(number) for number in range(cut[0], cut[1])]
+            begins, self._is_boundary = parts[0].starts or self._is_boundary, True
             self._next = cut[1]
             self._hole_since = None
             data = b"".join(part.data for part in parts)
@@ -109,7 +114,7 @@ class PictureAssembly:
                 continue
             codec = parts[-1].codec
             is_key = is_key_picture(codec, data)
-            if self._needs_key and not is_key:
+            if self._needs_key and not (is_key and begins):
                 self.dropped += 1
                 continue
             self._needs_key = False
@@ -124,13 +129,15 @@ class PictureAssembly:
         first = self._parts.get(self._next)
         if first is None:
             return None
-        number = self._next
+        # Everything from _next up to _scanned belongs to one picture whose end is not here yet.
+        number = max(self._next, self._scanned)
         while (part := self._parts.get(number)) is not None:
             if part.timestamp != first.timestamp:
                 return self._next, number  # a sender that sets no marker
             number += 1
             if part.is_last:
                 return self._next, number
+        self._scanned = number
         return None
 
     def _is_stuck(self, now: float) -> bool:
@@ -161,8 +168,10 @@ class PictureAssembly:
                 for old in numbers:
                     if old < number:
                         del self._parts[old]
-                self._next = number
+                self._next, self._is_boundary = number, True
                 return
+        last = self._parts.get(self._highest_seq)
+        self._is_boundary = last is not None and last.is_last
         self._parts.clear()
         self._next = self._highest_seq + 1
 

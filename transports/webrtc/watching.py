@@ -16,6 +16,7 @@ from av.codec.context import Flags
 from ...runtime.frames import VideoFrame
 from ..media_threads import MediaThreads
 from ..pictures import AvPixels
+from .h264_size import h264_size
 from .picture_assembly import CodedPicture, PictureAssembly, begins_picture, vp8_size
 from .sync import SenderClock
 
@@ -48,7 +49,8 @@ class PictureDecoder:
                 return None
             self._name = picture.codec
             self._codec = self._open(picture.codec)
-        size = vp8_size(picture.data) if picture.codec == "VP8" else None
+        read_size = vp8_size if picture.codec == "VP8" else h264_size
+        size = read_size(picture.data) if picture.is_key else None
         if size is not None and size[0] * size[1] > self._max_pixels:
             return size
         packet = av.Packet(picture.data)
