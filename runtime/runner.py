@@ -32,8 +32,8 @@ from .effects import (
 )
 from .errors import BadInput
 from .events import CameraChanged, Event, PeerGone, Played, StageFailed
-from .frames import VideoFrame
 from .frame_sampler import FrameSampler
+from .frames import VideoFrame
 from .mailboxes import MailboxClosed
 from .protocols import Delivery, Engine, Slot, Transport, Voice
 from .replay import Happening, Recorder, apply

@@ -307,10 +307,11 @@ class FakeVoice:
 
 
 class FlatPixels:
-    """One grey."""
+    """One grey, with a grain that counts as sharp."""
 
     def __init__(self, value: int, width: int = 64, height: int = 48) -> None:
-        self._luma = np.full((height, width), value, np.uint8)
+        grain = np.random.default_rng(0).integers(0, 24, (height, width))
+        self._luma = (grain + value).astype(np.uint8)
 
     def luma(self) -> Picture:
         return self._luma
