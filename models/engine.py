@@ -101,6 +101,12 @@ class ThreadedEngine:
         await asyncio.shield(self._ended)
         self._thread.join()
 
+    async def ended(self) -> str:
+        """Waits for the end of the thread and says why it ended."""
+        await asyncio.shield(self._ended)
+        assert self._death is not None
+        return self._death
+
     def _run(self, worker: Worker) -> None:
         """The thread."""
         is_loaded = False
@@ -154,6 +160,7 @@ class ThreadedEngine:
         """The newest picture waits; it is converted on the thread."""
         if self._takes(slot):
             self._inbox.put_picture(slot, frame)
+            self.metrics.dropped_pictures = self._inbox.dropped_pictures
 
     def set_camera(self, slot: Slot, is_on: bool) -> None:
         """A picture that waits is dropped when the camera goes off."""

@@ -97,6 +97,9 @@ class EngineMetrics:
     dropped_windows: int = 0
     """Audio that came faster than it could be judged or encoded."""
     dropped_pictures: int = 0
+    """Replaced by a newer one before the thread took them."""
+    outdated_pictures: int = 0
+    """Replaced by a newer one while they waited for their turn."""
     undelivered: int = 0
     """Results for a turn or a conversation that was gone when they came."""
     failures: int = 0

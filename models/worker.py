@@ -338,7 +338,7 @@ class Worker:
         for slot, frame in post.pictures.items():
             place = self._places.get(slot)
             if place is not None:
-                self._metrics.dropped_pictures += place.picture is not None
+                self._metrics.outdated_pictures += place.picture is not None
                 place.picture = (frame, now)
 
     def _listen(self) -> None:

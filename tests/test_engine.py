@@ -365,6 +365,7 @@ def test_only_the_newest_picture_waits() -> None:
                 engine.look(slot, picture(value))
             hold.set()
             await caller.until(lambda events: PictureSeen(4 * 90, True) in events)
+            assert engine.metrics.dropped_pictures == 2
         assert [call[2] for call in stepper.calls if call[0] == "look"] == [(1,), (4,)]
 
     go(test)
@@ -457,6 +458,7 @@ def test_a_dead_thread_ends_every_conversation_and_takes_no_new_one() -> None:
             engine.start(first, 3, "still there?", None)
             with pytest.raises(EngineDied, match="the device is gone"):
                 engine.open(one)
+            assert "the device is gone" in await engine.ended()
 
     async def settled_start(engine: ThreadedEngine, slot: object, caller: Caller) -> None:
         from visavis.runtime.protocols import Slot

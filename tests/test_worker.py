@@ -146,6 +146,18 @@ def test_pictures_wait_for_talk_but_not_for_ever() -> None:
     assert bench.events(TWO, PictureSeen) == [PictureSeen(90, True)]
 
 
+def test_a_picture_that_waits_makes_room_for_a_newer_one() -> None:
+    bench = Bench(words=1000)
+    bench.start(ONE, 1)
+    bench.tick()
+    bench.inbox.put_picture(TWO, picture(1))
+    bench.tick()
+    bench.inbox.put_picture(TWO, picture(2))
+    bench.tick(2)
+    assert bench.events(TWO, PictureSeen) == [PictureSeen(180, True)]
+    assert bench.metrics.outdated_pictures == 1
+
+
 def test_pictures_are_looked_at_in_one_batch() -> None:
     bench = Bench()
     bench.inbox.put_picture(ONE, picture(1))
