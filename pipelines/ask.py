@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from ..runtime.errors import BadInput, ConfigError
 from ..runtime.runner import SessionRunner
@@ -87,10 +89,10 @@ def _show(transcript: str, answer: str, ledger: dict[str, object]) -> None:
     console = Console(highlight=False)
     console.print(f"[dim]heard[/dim]   {transcript or '(nothing)'}", markup=True)
     console.print(f"[dim]answer[/dim]  {answer or '(none: it was no question, or not finished)'}")
-    latencies = ledger.get("ms")
-    if isinstance(latencies, dict):
+    latencies = cast("Mapping[str, float]", ledger.get("ms", {}))  # its shape in messages.py
+    if latencies:
         table = Table("latency", "ms", box=None, pad_edge=False)
         table.columns[1].justify = "right"
         for name, ms in latencies.items():
-            table.add_row(str(name), f"{ms:.1f}")
+            table.add_row(name, f"{ms:.1f}")
         console.print(table)

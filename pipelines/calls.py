@@ -31,8 +31,8 @@ NOT_FOUND = "call_not_found"
 class Peer(Transport, Protocol):
     """A transport that is reached by session descriptions."""
 
-    async def restart(self, sdp: str) -> str:
-        """New paths for the same conversation (ICE restart): the answer to `sdp`. Raises `BadInput`
+    async def restart(self, offer_sdp: str) -> str:
+        """New paths for the same conversation (ICE restart): the answer to the offer. Raises `BadInput`
         when it can't be used; the conversation goes on as it was."""
         ...
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from ..runtime.errors import ConfigError, VisavisError
 from ..runtime.settings import LoadedSettings, load_with_sources
@@ -166,6 +166,6 @@ def _show(loaded: LoadedSettings, *, as_json: bool) -> int:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ", ".join(str(each) for each in value) or "–"
+    if isinstance(value, tuple):
+        return ", ".join(str(each) for each in cast("tuple[object, ...]", value)) or "–"
     return "–" if value is None or value == "" else str(value)

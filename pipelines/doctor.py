@@ -13,7 +13,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from ..runtime.errors import VisavisError
 from ..runtime.settings import Settings
@@ -231,7 +231,8 @@ def _gpu(_: Settings) -> Iterator[Finding]:
         return
     import onnxruntime
 
-    providers: list[str] = onnxruntime.get_available_providers()
+    library = cast(Any, onnxruntime)  # untyped library
+    providers: list[str] = library.get_available_providers()
     if "CUDAExecutionProvider" in providers:
         yield Finding("GPU", Verdict.OK, "NVIDIA, usable by ONNX Runtime")
     else:

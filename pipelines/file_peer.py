@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
@@ -68,8 +69,7 @@ class Talk:
             case "visavis.picture.seen":
                 self.has_seen.set()
             case "error":
-                error = message["error"]
-                assert isinstance(error, Mapping)
+                error = cast("Mapping[str, object]", message["error"])  # its shape in messages.py
                 self.errors.append(str(error["message"]))
             case _:
                 pass

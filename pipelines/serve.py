@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import uvicorn
 
@@ -92,7 +92,7 @@ class _Server(uvicorn.Server):
             self._on_listening()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None, None, None]:
         """uvicorn's own raises the signal again afterwards, which would end in a traceback."""
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
@@ -109,8 +109,9 @@ def _greet(settings: Settings, listening: socket.socket) -> None:
     from rich.console import Console
     from rich.panel import Panel
 
-    name, port = listening.getsockname()[:2]
-    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(name, name)
+    name = str(listening.getsockname()[0])
+    port = int(listening.getsockname()[1])
+    host = "localhost" if name in ("0.0.0.0", "::") else name
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     lines = [
         f"Open [bold]{address}[/bold] in a browser and start talking.",

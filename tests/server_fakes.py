@@ -46,10 +46,10 @@ class FakePeer:
         self.closed.append(why)
         self.audio.close()
 
-    async def restart(self, sdp: str) -> str:
-        if sdp == "broken":
+    async def restart(self, offer_sdp: str) -> str:
+        if offer_sdp == "broken":
             raise BadInput("it is broken", code="invalid_sdp", param="sdp")
-        return f"again {sdp}"
+        return f"again {offer_sdp}"
 
     async def add_candidate(
         self,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from server_fakes import FakePeer, FakePipeline, answerer
 from starlette.applications import Starlette
+
 from visavis.pipelines import server
 from visavis.pipelines.calls import RETRY_AFTER_S
 from visavis.runtime.errors import WeightsError
 from visavis.runtime.settings import ServerSettings, Settings, WebrtcSettings
-
-from server_fakes import FakePeer, FakePipeline, answerer
 
 CALLS = "/v1/realtime/calls"
 SDP = {"Content-Type": "application/sdp"}
@@ -35,7 +35,7 @@ class Site:
 
 
 @asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
     """Starlette's lifespan in the task of the test."""
     async with app.router.lifespan_context(app):
         yield
@@ -44,7 +44,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 @asynccontextmanager
 async def site(
     pipeline: FakePipeline | None = None, page: server.Page | None = None
-) -> AsyncIterator[Site]:
+) -> AsyncGenerator[Site, None]:
     pipeline = pipeline or FakePipeline()
     peers: list[FakePeer] = []
     deaths: list[str] = []
@@ -121,7 +121,7 @@ def test_a_multipart_offer_carries_the_session_it_wants() -> None:
         ),
         (
             b'--b\r\nContent-Disposition: form-data; name="sdp"\r\n\r\nv\r\n'
-            b'--b\r\nContent-Disposition: form-data; name="session"\r\n\r\n[1]\r\n--b--\r\n',
+            + b'--b\r\nContent-Disposition: form-data; name="session"\r\n\r\n[1]\r\n--b--\r\n',
             {"Content-Type": "multipart/form-data; boundary=b"},
             400,
             "invalid_json",
