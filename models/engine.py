@@ -101,12 +101,6 @@ class ThreadedEngine:
         await asyncio.shield(self._ended)
         self._thread.join()
 
-    async def ended(self) -> str:
-        """Waits for the end of the thread and says why it ended."""
-        await asyncio.shield(self._ended)
-        assert self._death is not None
-        return self._death
-
     def _run(self, worker: Worker) -> None:
         """The thread."""
         is_loaded = False
