@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from visavis.runtime.effects import Effect, Emit
+from visavis.runtime.effects import Effect, Emit, StartShadow
 from visavis.runtime.events import (
     Event,
     Head,
@@ -103,7 +103,7 @@ class Talk:
         self.speech()
         self.text("what colour is this")
         started = self.pause(3)
-        turn = next(e.turn for e in started if type(e).__name__ == "StartShadow")  # type: ignore[union-attr]
+        turn = next(e.turn for e in started if isinstance(e, StartShadow))
         self.head(turn)
         self.words(turn, answer)
         self.voice(turn, answer.strip())
