@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def quantile(values: list[float], share: float) -> float:
 def is_continuous(pieces: list[tuple[float, Piece[bytes]]]) -> bool:
     """Every sample of the sender's clock comes out once, invented or real."""
     spans = [(p.timestamp - p.gap, p.timestamp + p.samples) for _, p in pieces]
-    return all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+    return all(before[1] == after[0] for before, after in itertools.pairwise(spans))
 
 
 def test_a_clean_link_costs_nothing() -> None:

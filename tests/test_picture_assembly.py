@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from visavis.transports.webrtc.picture_assembly import (
@@ -62,7 +64,7 @@ def test_a_picture_is_complete_with_its_marker_and_not_a_packet_later() -> None:
 def test_numbers_and_timestamps_wrap() -> None:
     sender = Sender(seq=65_530, timestamp=2**32 - 9000)
     pictures = [p for n in range(10) for p in sender.picture(DELTA if n else KEY)]
-    steps = {b.timestamp - a.timestamp for a, b in zip(pictures, pictures[1:], strict=False)}
+    steps = {b.timestamp - a.timestamp for a, b in itertools.pairwise(pictures)}
     assert len(pictures) == 10 and steps == {3000}
 
 

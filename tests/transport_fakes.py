@@ -174,5 +174,5 @@ async def connected(
 async def until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
     """Wait for something that has no event of its own."""
     async with asyncio.timeout(limit_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # aiortc has no event for it
             await asyncio.sleep(0.01)

@@ -27,10 +27,16 @@
     sdp = await peer.restart(new_offer)                           # same conversation, new network
     await peer.close("the person hung up")                        # peer.closed_why says why else
 
-Importing this package imports aiortc and PyAV.
+Importing this package imports aiortc and PyAV, and raises `HookError` for an aiortc whose insides
+our receive path was not written for.
 """
 
+from ..opus import find_libopus
 from .hooks import HookError, check_aiortc
 from .peer import Peer, answer
+
+# Both read files, which an event loop must not do; they are done once, here.
+check_aiortc()
+find_libopus()
 
 __all__ = ["HookError", "Peer", "answer", "check_aiortc"]

@@ -168,3 +168,9 @@ def watch_arrivals(transport: aiortc.RTCIceTransport, heard: Callable[[], None])
         request_received(*arguments)
 
     connection.data_received, connection.request_received = on_data, on_request
+
+
+def ice_transports(connection: aiortc.RTCPeerConnection) -> list[aiortc.RTCIceTransport]:
+    """Everything of a connection that may hold sockets, also before it was negotiated."""
+    inside: Any = connection
+    return list(getattr(inside, "_RTCPeerConnection__iceTransports", ()))

@@ -22,7 +22,7 @@ from aiortc import (
 )
 
 from ...runtime.errors import BadInput
-from .hooks import PacketSink, take_packets, watch_arrivals
+from .hooks import PacketSink, ice_transports, take_packets, watch_arrivals
 from .ice_restart import IceRestart
 from .signalling import Offer, passive
 
@@ -139,6 +139,12 @@ class Link:
             await asyncio.wait_for(self._connection.close(), CLOSE_S)
         except TimeoutError:
             log.error("aiortc did not close a connection in time", extra={"limit_s": CLOSE_S})
+        except Exception:  # a connection that was never whole; its sockets are closed below
+            log.exception("aiortc failed to close a connection")
+        else:
+            return
+        for transport in ice_transports(self._connection):
+            await transport.stop()
 
     async def _negotiate(self, offer: Offer) -> str:
         connection = self._connection

@@ -50,6 +50,12 @@ def check_offer(text: str, max_bytes: int) -> Offer:
             raise _bad(f"the {media.kind} section has no ICE user name or password")
         if media.dtls is None or not media.dtls.fingerprints:
             raise _bad(f"the {media.kind} section has no DTLS fingerprint")
+    mids = [media.rtp.muxId for media in offer.media]
+    if len(set(mids)) < len(mids) or "" in mids:
+        raise _bad(f"the media sections are called {mids}: give each a mid of its own")
+    bundled = [item for group in offer.group if group.semantic == "BUNDLE" for item in group.items]
+    if unknown := sorted(set(map(str, bundled)) - set(mids)):
+        raise _bad(f"the BUNDLE group names {unknown}, the media sections are {mids}")
     first = offer.media[0]
     assert first.ice and first.ice.usernameFragment and first.ice.password and first.dtls
     return Offer(
