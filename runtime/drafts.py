@@ -21,7 +21,7 @@ class Draft:
     progressed: float
     """Monotonic seconds of the last sign of life from the engine or the voice."""
     transcript: str = ""
-    """What had been understood when it was started."""
+    """What had been understood when it was judged."""
     is_typed: bool = False
     is_last_try: bool = False
     """Started after the patience with an unfinished sentence ended."""
@@ -31,8 +31,12 @@ class Draft:
     is_text_done: bool = False
     is_voice_done: bool = False
     is_played: bool = False
+    is_mute: bool = False
+    """The voice failed: what is left of the answer is only shown."""
     held: list[VoiceReady] = field(default_factory=list[VoiceReady])
     """Audio that is ready before the turn is committed."""
+    modal: dict[str, float] = field(default_factory=dict[str, float])
+    """Latencies of the last audio and picture that went into it, in milliseconds."""
     stamps: Stamps = field(default_factory=Stamps)
     metadata: Mapping[str, object] | None = None
     play_started: float = 0.0
@@ -52,11 +56,16 @@ class Draft:
     def speak(self) -> list[Speak]:
         """Phrases to voice now: the first one of a shadow, every one of a committed turn."""
         spoken: list[Speak] = []
-        while self._phrases and (self.is_committed or not self._has_spoken):
+        while self._phrases and not self.is_mute and (self.is_committed or not self._has_spoken):
             phrase, is_last = self._phrases.popleft()
             self._has_spoken = True
             spoken.append(Speak(self.turn, phrase, is_last))
         return spoken
+
+    def mute(self) -> None:
+        """Voice nothing more of it."""
+        self.is_mute = True
+        self.is_voice_done = True
 
     @property
     def is_empty(self) -> bool:

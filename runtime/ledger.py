@@ -39,7 +39,12 @@ BARGE_IN = "barge_in_speech"
 CUT = "cut"
 """The decision to cut it."""
 
-_SHORT = {"arrived": "arrived", "compute_started": "started", "latents_ready": "ready"}
+_SHORT = {
+    "arrived": "arrived",
+    "dequeued": "started",
+    "compute_started": "started",
+    "latents_ready": "ready",
+}
 _AUDIO = {"arrived": AUDIO_ARRIVED, "started": AUDIO_STARTED, "ready": AUDIO_READY}
 _PICTURE = {"arrived": PICTURE_ARRIVED, "started": PICTURE_STARTED, "ready": PICTURE_READY}
 _LATENTS = frozenset({*_AUDIO.values(), *_PICTURE.values()})
@@ -48,8 +53,8 @@ _LATENTS = frozenset({*_AUDIO.values(), *_PICTURE.values()})
 def named_stamps(event: Event, stamps: Mapping[str, float]) -> dict[str, float]:
     """Stamps under their ledger names.
 
-    An engine may write "arrived", "compute_started" and "latents_ready" and leave the modality to
-    the event they came with; ledger names pass through.
+    An engine may write "arrived", "dequeued" (or "compute_started") and "latents_ready" and leave
+    the modality to the event they came with; ledger names pass through.
     """
     match event:
         case PictureSeen():
@@ -90,10 +95,29 @@ class Stamps:
         return None
 
 
+def modal_ms(stamps: Mapping[str, float]) -> dict[str, float]:
+    """Latencies of one piece of media from the stamps of one delivery, in milliseconds.
+
+    modal_audio, modal_picture: last packet of it arrived → its latents in the cache; *_queue and
+    *_compute are its parts. Nothing for a delivery that does not say both ends: stamps of two
+    pieces must not be mixed.
+    """
+    found: dict[str, float] = {}
+    for name, names in (("modal_audio", _AUDIO), ("modal_picture", _PICTURE)):
+        arrived, ready = stamps.get(names["arrived"]), stamps.get(names["ready"])
+        if arrived is None or ready is None:
+            continue
+        found[name] = round((ready - arrived) * 1000, 3)
+        started = stamps.get(names["started"])
+        if started is not None:
+            found[f"{name}_queue"] = round((started - arrived) * 1000, 3)
+            found[f"{name}_compute"] = round((ready - started) * 1000, 3)
+    return found
+
+
 def latencies_ms(stamps: Stamps) -> dict[str, float]:
     """Every latency of a turn that its stamps define, in milliseconds.
 
-    modal_*    last packet of the chunk arrived → its latents in the cache; *_queue, *_compute apart
     fusion     the last latents the turn needs are ready, or the start of this answer was decided
                if later → first answer token; queue wait included
     head       the same start → the model's first judgement
@@ -103,12 +127,6 @@ def latencies_ms(stamps: Stamps) -> dict[str, float]:
     stop       first voiced window of the person during the answer arrived → cut decided
     """
     found: dict[str, float | None] = {
-        "modal_audio": stamps.between(AUDIO_ARRIVED, AUDIO_READY),
-        "modal_audio_queue": stamps.between(AUDIO_ARRIVED, AUDIO_STARTED),
-        "modal_audio_compute": stamps.between(AUDIO_STARTED, AUDIO_READY),
-        "modal_picture": stamps.between(PICTURE_ARRIVED, PICTURE_READY),
-        "modal_picture_queue": stamps.between(PICTURE_ARRIVED, PICTURE_STARTED),
-        "modal_picture_compute": stamps.between(PICTURE_STARTED, PICTURE_READY),
         "head_wait": stamps.between(SILENCE_REACHED, TURN_DECIDED),
         "commit": stamps.between(TURN_DECIDED, FIRST_PACKET),
         "fto": stamps.between(SPEECH_END, FIRST_PACKET),

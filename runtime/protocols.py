@@ -48,7 +48,8 @@ class Engine(Protocol):
 
     def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
         """Begin a shadow answer to what was heard (or to typed `text`): answered by one `HeadReady`
-        then, unless the head is SILENT or WAIT, by `TokensReady` events to the last one."""
+        then, unless the head is SILENT or WAIT, by `TokensReady` events to the last one. What was
+        delivered as understood before the `HeadReady` is part of what is answered."""
         ...
 
     def retract(self, slot: Slot, turn: int) -> None:
@@ -56,7 +57,8 @@ class Engine(Protocol):
         ...
 
     def commit(self, slot: Slot, turn: int) -> None:
-        """The shadow became the turn; the utterance is closed and the next one starts fresh."""
+        """The shadow became the turn; the utterance is closed and the next one starts fresh. A turn
+        whose head was WAIT or SILENT is decoded from now on."""
         ...
 
     def cancel(self, slot: Slot, turn: int, heard: str) -> None:

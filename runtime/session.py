@@ -53,7 +53,7 @@ from .events import (
     VoiceReady,
 )
 from .frames import HEARING_RATE, SPEAKING_RATE
-from .ledger import LatencyTotals, Stamps, latencies_ms, named_stamps
+from .ledger import LatencyTotals, latencies_ms, modal_ms, named_stamps
 from .narrator import Narrator
 from .phrases import PhraseSplitter
 from .playback import PlaybackLedger
@@ -62,6 +62,9 @@ from .speech_gate import SpeechGate
 
 MAX_TYPED = 32
 """Typed items that may wait for one answer."""
+
+VOICE = "voice"
+"""The stage whose failure leaves an answer that can still be read."""
 
 _ENDLESS = float("inf")
 _PICTURE = (stage.PICTURE_ARRIVED, stage.PICTURE_STARTED, stage.PICTURE_READY)
@@ -114,6 +117,7 @@ class Session:
         self._typed: list[str] = []
         self._listens_for_turns = True
         self._latents: dict[str, float] = {}
+        self._modal: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._speech_started_at = now
         self._speech_end_at = now
@@ -134,7 +138,7 @@ class Session:
     def is_playing(self) -> bool:
         """Our own voice may be in the microphone."""
         return (
-            self._live is not None and self.playback.queued_samples(self._live.turn) > 0
+            self._live is not None and self._queued(self._live) > 0
         ) or self.gate.pts < self._echo_until
 
     @property
@@ -297,7 +301,7 @@ class Session:
             self._stray_pts = event.pts
         if self._stray_pts is None:
             return []
-        if (event.pts - self._stray_pts) * 1000 < self.turns.give_up_silence_ms * HEARING_RATE:
+        if (event.pts - self._stray_pts) * 1000 < self.turns.stray_silence_ms * HEARING_RATE:
             return []
         self._stray_pts = None
         self._transcript = ""
@@ -322,16 +326,16 @@ class Session:
         if utterance is None:
             return []
         effects: list[Effect] = [*self.narrator.partial(utterance.item_id, event.text)]
-        if (
-            self._shadow is not None
-            and self._shadow.transcript != event.text
-            and utterance.restarts < self.turns.max_restarts
-        ):
+        shadow = self._shadow
+        if shadow is None or shadow.transcript == event.text:
+            return effects
+        if shadow.head is None:
+            shadow.transcript = event.text  # understood before it was judged: it counted
+        elif utterance.restarts < self.turns.max_restarts:
             # Late words: the shadow answers a question that was understood only in part.
             utterance.restarts += 1
-            is_last_try = self._shadow.is_last_try
             effects += self._retract("late_words")
-            effects += self._start_shadow(now, is_last_try=is_last_try)
+            effects += self._start_shadow(now, is_last_try=shadow.is_last_try)
         return effects
 
     # Deciding
@@ -371,21 +375,18 @@ class Session:
                 return self._wait(shadow, silence, now)
 
     def _wait(self, shadow: Draft, silence: float, now: float) -> list[Effect]:
-        """An unfinished sentence: patience, one more try, then it is given up."""
-        if shadow.is_last_try and shadow.answer.strip():
-            return self._commit(shadow, now)
+        """An unfinished sentence: patience, one more try, then it is answered as it is."""
         if silence < self.turns.patient_silence_ms:
             return []
         if not shadow.is_last_try:
             return [*self._retract("patience"), *self._start_shadow(now, is_last_try=True)]
-        if silence >= self.turns.give_up_silence_ms or shadow.is_empty:
-            return self._forget("unfinished", now)
-        return []
+        return self._commit(shadow, now)
 
     def _start_shadow(self, now: float, *, is_last_try: bool = False) -> list[Effect]:
         draft = self._new_draft(now)
         draft.transcript = self._transcript
         draft.is_last_try = is_last_try
+        draft.modal = dict(self._modal)
         draft.stamps.take(self._latents)
         draft.stamps.mark(stage.SPEECH_STARTED, self._speech_started_at)
         draft.stamps.mark(stage.SPEECH_END, self._speech_end_at)
@@ -446,8 +447,9 @@ class Session:
         draft.is_committed = True
         draft.progressed = now
         draft.stamps.mark(stage.TURN_DECIDED, now)
-        for name in _PICTURE:
-            self._latents.pop(name, None)  # a picture is counted with one turn only
+        for name in _PICTURE:  # a picture is counted with one turn only
+            self._latents.pop(name, None)
+        self._modal = {k: v for k, v in self._modal.items() if not k.startswith("modal_picture")}
         self.playback.say(draft.turn, draft.answer)
         held, draft.held = draft.held, []
         draft.ready_words = len(draft.answer.split())
@@ -468,12 +470,8 @@ class Session:
         draft.progressed = now
         draft.stamps.take(stamps)
         draft.stamps.mark(stage.HEAD_READY, now)
-        if not draft.is_committed:
-            return self._decide(now)
-        if event.head is Head.ANSWER:
-            return []
-        draft.take("", is_last=True)  # a typed text the model has nothing to say to
-        return [*draft.speak(), *self._advance(draft, now)]
+        # A committed turn is decoded whatever the judgement: a typed text is always a question.
+        return [] if draft.is_committed else self._decide(now)
 
     def _take_words(self, event: TokensReady, now: float, stamps: dict[str, float]) -> list[Effect]:
         draft = self._draft(event.turn)
@@ -509,7 +507,7 @@ class Session:
         ]
 
     def _queue(self, draft: Draft, voice: VoiceReady, now: float) -> Play:
-        if self.playback.queued_samples(draft.turn) == 0:
+        if self._queued(draft) == 0:
             draft.play_started = now
         self.playback.queue(draft.turn, len(voice.pcm), voice.text)
         return Play(draft.turn, voice.pcm, voice.text, voice.is_last)
@@ -521,11 +519,12 @@ class Session:
         self.playback.played(live.turn, event.samples)
         if event.samples > 0:
             live.stamps.mark(stage.FIRST_PACKET, sent)
-        if not event.is_done:
-            return []
-        live.stamps.mark(stage.LAST_PACKET, sent)
-        live.is_played = live.is_voice_done
-        return self._advance(live, now)
+        # A voice that failed leaves no last packet: then all of what was queued is the end.
+        if event.is_done or (live.is_mute and event.samples >= self._queued(live)):
+            live.stamps.mark(stage.LAST_PACKET, sent)
+            live.is_played = live.is_voice_done
+            return self._advance(live, now)
+        return []
 
     def _advance(self, draft: Draft, now: float) -> list[Effect]:
         """Closes what is complete: the text, the response, the turn."""
@@ -536,7 +535,7 @@ class Session:
                 return effects + self._finish(draft, now)
             if draft.is_voice_done:
                 effects += self.narrator.answer_done("completed")
-                if draft.is_played or self.playback.queued_samples(draft.turn) == 0:
+                if draft.is_played or self._queued(draft) == 0:
                     return effects + self._finish(draft, now)
         return effects
 
@@ -695,12 +694,15 @@ class Session:
         )
         if event.is_fatal:
             return [told, *self._end(event.why, now)]
+        if event.what != VOICE:
+            return [told]
         effects: list[Effect] = [told]
-        if self._live is not None:
-            effects += self._fail(event.why, now)
-        elif self._shadow is not None:
-            effects += self._forget(event.why, now)
-        return effects
+        for draft in (self._shadow, self._live):
+            if draft is not None:
+                draft.mute()
+                if self.playback.played_samples(draft.turn) >= self._queued(draft):
+                    draft.is_played = True
+        return effects + (self._advance(self._live, now) if self._live is not None else [])
 
     def _end(self, why: str, now: float) -> list[Effect]:
         """Every turn ends before the session does."""
@@ -728,10 +730,14 @@ class Session:
     def _stall_deadline(self) -> float:
         return self._heard_at + self.turns.stall_ms / 1000
 
+    def _queued(self, draft: Draft) -> int:
+        """Samples of it that were queued for playout."""
+        return self.playback.queued_samples(draft.turn)
+
     def _answer_deadline(self, draft: Draft) -> float:
         patience = self.turns.answer_timeout_ms / 1000
         if draft.is_committed and draft.is_voice_done:
-            seconds = self.playback.queued_samples(draft.turn) / SPEAKING_RATE
+            seconds = self._queued(draft) / SPEAKING_RATE
             return max(draft.play_started + seconds, draft.progressed) + patience
         return draft.progressed + patience
 
@@ -746,9 +752,8 @@ class Session:
                 totals.count(name)
 
     def _count_modal(self, stamps: dict[str, float]) -> None:
-        if not stamps:
-            return
-        modal = latencies_ms(Stamps(stamps))
+        modal = modal_ms(stamps)
+        self._modal.update(modal)
         for totals in (self.totals, self._process_totals):
             if totals is not None:
                 totals.add(modal)
@@ -756,10 +761,11 @@ class Session:
     def _report(self, draft: Draft) -> list[Emit]:
         """The turn's ledger, told to the client and counted. Counts begin afresh with each turn."""
         latencies = latencies_ms(draft.stamps)
+        told = draft.modal | latencies
         for totals in (self.totals, self._process_totals):
             if totals is not None:
                 totals.count("turns")
-                totals.add({k: v for k, v in latencies.items() if not k.startswith("modal_")})
+                totals.add(latencies)
         first = min(draft.stamps.at.values())
         stages = {
             name: round((at - first) * 1000, 3)
@@ -771,7 +777,7 @@ class Session:
                 messages.turn_ledger(
                     draft.turn,
                     self.narrator.response_id,
-                    latencies,
+                    told,
                     stages,
                     counts
                     | {"ready_words": draft.ready_words, "ready_voice_ms": draft.ready_voice_ms},

@@ -78,9 +78,11 @@ class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
     patient_silence_ms: Annotated[
         int, Meta(description="Silence granted to an unfinished sentence, in ms.", ge=32)
     ] = 900
-    give_up_silence_ms: Annotated[
+    stray_silence_ms: Annotated[
         int,
-        Meta(description="Silence after which an unfinished sentence is dropped, in ms.", ge=32),
+        Meta(
+            description="Silence after which sound that was no speech is forgotten, in ms.", ge=32
+        ),
     ] = 2500
     barge_in_ms: Annotated[
         int, Meta(description="Speech during an answer that stops it, in ms.", ge=32)
@@ -307,7 +309,6 @@ def _check_order(settings: Settings, sources: Mapping[str, str]) -> None:
     for low, high in (
         ("turn.probe_silence_ms", "turn.eager_silence_ms"),
         ("turn.eager_silence_ms", "turn.patient_silence_ms"),
-        ("turn.patient_silence_ms", "turn.give_up_silence_ms"),
         ("webrtc.jitter_base_ms", "webrtc.jitter_max_ms"),
         ("audio.vad_off", "audio.vad_on"),
         ("audio.vad_on", "audio.vad_on_playing"),

@@ -9,7 +9,14 @@ import pytest
 
 from visavis.runtime import ledger
 from visavis.runtime.events import PictureSeen, TokensReady, VoiceActivity
-from visavis.runtime.ledger import Histogram, LatencyTotals, Stamps, latencies_ms, named_stamps
+from visavis.runtime.ledger import (
+    Histogram,
+    LatencyTotals,
+    Stamps,
+    latencies_ms,
+    modal_ms,
+    named_stamps,
+)
 
 
 def test_an_engine_may_leave_the_modality_to_the_event() -> None:
@@ -42,22 +49,25 @@ def test_every_latency_has_its_definition() -> None:
             ledger.FIRST_PACKET: 1.25,
             ledger.BARGE_IN: 2.0,
             ledger.CUT: 2.1,
-            ledger.PICTURE_ARRIVED: 0.5,
-            ledger.PICTURE_STARTED: 0.51,
-            ledger.PICTURE_READY: 0.53,
         }
     )
     assert latencies_ms(stamps) == pytest.approx(
         {
-            "modal_picture": 30,
-            "modal_picture_queue": 10,
-            "modal_picture_compute": 20,
             "head_wait": 10,
             "commit": 40,
             "fto": 250,
             "stop": 100,
         }
     )
+
+
+def test_modal_latencies_come_from_one_delivery() -> None:
+    stamps = {"arrived": 0.5, "dequeued": 0.51, "picture_latents_ready": 0.53}
+    assert modal_ms(named_stamps(PictureSeen(0, True), stamps)) == pytest.approx(
+        {"modal_picture": 30, "modal_picture_queue": 10, "modal_picture_compute": 20}
+    )
+    assert modal_ms({ledger.AUDIO_ARRIVED: 1.0}) == {}
+    assert modal_ms({}) == {}
 
 
 def test_the_first_stamp_counts() -> None:
