@@ -12,6 +12,7 @@ from typing import Literal
 import av
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
 
 from ..runtime.errors import BadInput
 from ..runtime.frames import HEARING_RATE, AudioChunk, Pcm, VideoFrame
@@ -52,7 +53,7 @@ def _open(path: Path, kind: Literal["audio", "video"]) -> InputContainer:
         container = av.open(str(path), "r")
     except FileNotFoundError as error:
         raise BadInput(f"{path} does not exist: check the path", param=kind) from error
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         raise BadInput(
             f"{path} can't be read as media ({error}): give a file such as WAV, MP4, WebM, PNG "
             f"or Y4M",
@@ -85,7 +86,7 @@ def _chunks(container: InputContainer, path: Path, began: float) -> Iterator[Aud
                     rest = rest[CHUNK:]
             for out in resampler.resample(None):
                 rest = np.concatenate([rest, out.to_ndarray()[0].astype(np.int16)])
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             raise _damaged(path, "audio", pts / HEARING_RATE, error) from error
     for at in range(0, len(rest), CHUNK):
         pcm = rest[at : at + CHUNK]
@@ -113,12 +114,12 @@ def _frames(container: InputContainer, path: Path, began: float) -> Iterator[Vid
                         code="picture_too_large",
                         param="video",
                     )
-                time = frame.time if frame.time is not None else count / rate
+                time = float(frame.time) if frame.pts is not None else count / rate
                 first = time if first is None else first
                 yield _seen(frame, time - first, began)
                 count += 1
                 last = frame
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             raise _damaged(path, "video", count / rate, error) from error
     if last is None:
         raise BadInput(f"{path} holds no pictures", code="invalid_file", param="video")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
@@ -35,12 +36,13 @@ def parse(data: str | bytes, max_bytes: int) -> dict[str, object]:
             f"the message is JSON of type {_kind(message)}: send an object with a type",
             code="invalid_message",
         )
-    if _depth(message) > MAX_DEPTH:
+    fields = cast(dict[str, object], message)  # JSON has no other keys
+    if _depth(fields) > MAX_DEPTH:
         raise BadInput(_too_deep(), code="invalid_json")
-    kind = message.get("type")
+    kind = fields.get("type")
     if not isinstance(kind, str):
         raise BadInput(f"the message's type is {_kind(kind)}: it must be a string", param="type")
-    return message
+    return fields
 
 
 def encode(message: Mapping[str, object]) -> str:
@@ -58,23 +60,36 @@ def new_id(prefix: str) -> str:
 def _depth(message: object) -> int:
     """Nesting depth, counted level by level without recursion."""
     depth, level = 0, [message]
-    while level:
+    while True:
         below: list[object] = []
+        is_nested = False
         for value in level:
             if isinstance(value, dict):
-                below.extend(value.values())
+                is_nested = True
+                below.extend(cast(dict[str, object], value).values())
             elif isinstance(value, list):
-                below.extend(value)
-        if not any(isinstance(value, dict | list) for value in level):
+                is_nested = True
+                below.extend(cast(list[object], value))
+        if not is_nested:
             return depth
         level = below
         depth += 1
-    return depth
 
 
 def _kind(value: object) -> str:
-    names = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
-    return names.get(type(value), "number")
+    match value:
+        case dict():
+            return "object"
+        case list():
+            return "array"
+        case str():
+            return "string"
+        case bool():
+            return "boolean"
+        case None:
+            return "null"
+        case _:
+            return "number"
 
 
 def _too_deep() -> str:

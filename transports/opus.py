@@ -203,20 +203,21 @@ class AvDecoder:
     def __init__(self) -> None:
         import av
 
-        self._codec = av.AudioCodecContext.create("libopus", "r")
+        self._codec: Any = av.AudioCodecContext.create("libopus", "r")
         self._codec.sample_rate = CLOCK_RATE
         self._codec.layout = "stereo"
         self._codec.format = "s16"
+        self._packet: Any = av.Packet  # generic in a type PyAV never names
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=HEARING_RATE)
         self._last: Pcm = np.zeros(0, np.int16)
         self._level = 1.0
 
     def decode(self, payload: bytes) -> Pcm:
-        import av
+        from av.error import FFmpegError
 
         try:
-            frames = self._codec.decode(av.Packet(payload))
-        except av.FFmpegError as error:
+            frames = self._codec.decode(self._packet(payload))
+        except FFmpegError as error:
             raise BadInput(
                 f"an Opus packet of {len(payload)} bytes can't be decoded: {error}",
                 code="invalid_audio",
@@ -279,7 +280,7 @@ class AvEncoder:
     def __init__(self, bit_rate: int) -> None:
         import av
 
-        self._codec = av.AudioCodecContext.create("libopus", "w")
+        self._codec: Any = av.AudioCodecContext.create("libopus", "w")
         self._codec.bit_rate = bit_rate
         self._codec.sample_rate = SPEAKING_RATE
         self._codec.layout = "mono"
@@ -296,4 +297,5 @@ class AvEncoder:
         frame.sample_rate = SPEAKING_RATE
         frame.pts = self._pts
         self._pts += PACKET_SAMPLES
-        return b"".join(bytes(packet) for packet in self._codec.encode(frame))
+        packets: list[Any] = self._codec.encode(frame)  # generic in a type PyAV never names
+        return b"".join(bytes(packet) for packet in packets)

@@ -35,10 +35,26 @@ _RECEIVER_NAMES = (
     "transport",
 )
 _RECEIVER_METHODS = ("receive", "_run_rtcp", "_handle_rtp_packet", "_handle_rtcp_packet")
-_CONNECTION_NAMES = ("_queue", "remote_username", "ice_controlling", "connect", "close")
-_CONNECTION_NAMES += ("send", "recv", "get_event", "data_received", "request_received")
-_ICE_NAMES = ("_connection", "_recv", "_send", "_RTCIceTransport__iceGatherer", "_monitor")
-_ICE_NAMES += ("_RTCIceTransport__monitor_task",)
+_CONNECTION_NAMES = (
+    "_queue",
+    "connect",
+    "close",
+    "data_received",
+    "get_event",
+    "ice_controlling",
+    "recv",
+    "remote_username",
+    "request_received",
+    "send",
+)
+_ICE_NAMES = (
+    "_RTCIceTransport__iceGatherer",
+    "_RTCIceTransport__monitor_task",
+    "_connection",
+    "_monitor",
+    "_recv",
+    "_send",
+)
 
 
 class HookError(VisavisError):
@@ -122,7 +138,7 @@ def take_packets(
             if encoding.rtx:
                 inside.get("rtx_ssrc")[encoding.rtx.ssrc] = encoding.ssrc
         inside.get("transport")._register_rtp_receiver(receiver, parameters)
-        inside.set("rtcp_task", asyncio.ensure_future(receiver._run_rtcp()))
+        inside.set("rtcp_task", asyncio.ensure_future(inside.method("_run_rtcp")()))
         inside.set("started", True)
 
     async def handle_rtcp_packet(packet: Any) -> None:  # any of aiortc's RTCP packets
@@ -131,8 +147,9 @@ def take_packets(
             sink.sender_report(packet.ssrc, info.ntp_timestamp, info.rtp_timestamp)
         await handle_rtcp(packet)
 
-    receiver.receive = receive  # type: ignore[method-assign]
-    receiver._handle_rtcp_packet = handle_rtcp_packet  # type: ignore[method-assign]
+    # Methods of the instance hide those of its class; aiortc calls both through the instance.
+    setattr(receiver, "receive", receive)  # noqa: B010
+    setattr(receiver, "_handle_rtcp_packet", handle_rtcp_packet)  # noqa: B010
 
 
 class _Inside:
@@ -143,6 +160,9 @@ class _Inside:
 
     def get(self, name: str) -> Any:  # aiortc's own objects, untyped from here
         return getattr(self._receiver, f"_RTCRtpReceiver__{name}")
+
+    def method(self, name: str) -> Any:  # a coroutine function of aiortc
+        return getattr(self._receiver, name)
 
     def set(self, name: str, value: object) -> None:
         setattr(self._receiver, f"_RTCRtpReceiver__{name}", value)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import av
 from aiortc.rtp import RtpPacket
 from av.codec.context import Flags
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
 
 from ...runtime.frames import VideoFrame
 from ..media_threads import MediaThreads
@@ -39,7 +42,7 @@ class PictureDecoder:
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
-        self._codec: av.VideoCodecContext | None = None
+        self._codec: Any = None  # a VideoCodecContext: generic in a type PyAV never names
         self._name = ""
 
     def decode(self, picture: CodedPicture) -> list[av.VideoFrame] | tuple[int, int] | None:
@@ -53,11 +56,12 @@ class PictureDecoder:
         size = read_size(picture.data) if picture.is_key else None
         if size is not None and size[0] * size[1] > self._max_pixels:
             return size
-        packet = av.Packet(picture.data)
+        packet: Packet[Stream] = Packet(picture.data)
         packet.pts = picture.timestamp
         try:
-            return self._codec.decode(packet)
-        except av.FFmpegError:
+            frames: list[av.VideoFrame] = self._codec.decode(packet)
+            return frames
+        except FFmpegError:
             return None
 
     def _open(self, codec: str) -> av.VideoCodecContext:
@@ -106,7 +110,7 @@ class Camera:
                 self._assembly.lose()
                 self._clock.restart(self._source)
             self._ssrc = packet.ssrc
-        data: bytes = packet._data  # type: ignore[attr-defined]  # set by aiortc's depayload
+        data: bytes = getattr(packet, "_data")  # noqa: B009  # set by aiortc, without the descriptor
         pictures, should_ask = self._assembly.push(
             packet.sequence_number,
             packet.timestamp,
