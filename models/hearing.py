@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from .windows import Window
 
+JUST_NOW = 5
+"""Silent windows (160 ms) in which a question that is over gets its answer begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class HearingSettings:
@@ -74,6 +77,11 @@ class HearingGate:
             return self._stop_hearing()
         self._heard_end = window.end
         return Hear((window,))
+
+    @property
+    def may_be_over(self) -> bool:
+        """The person just fell silent after what surely was speech."""
+        return self._is_hearing and self._is_sure and 1 <= self._silent <= JUST_NOW
 
     def begin(self) -> None:
         """A shadow begins now: what comes later belongs to the next utterance if it is committed."""

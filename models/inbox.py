@@ -67,10 +67,11 @@ class Inbox(Generic[OrderT]):
         """True while an order waits: long work looks here whether to go on."""
         return bool(self._post.orders)
 
-    def take(self, *, waits: bool) -> Post[OrderT]:
-        """Everything that is there; sleeps until there is something if `waits`."""
+    def take(self, sleep_s: float | None) -> Post[OrderT]:
+        """Everything that is there; sleeps until there is something, `sleep_s` seconds at most
+        (None: as long as it takes)."""
         with self._changed:
-            while waits and not self._post:
-                self._changed.wait()
+            if sleep_s != 0.0:
+                self._changed.wait_for(lambda: bool(self._post), sleep_s)
             post, self._post = self._post, Post()
             return post

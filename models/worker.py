@@ -63,10 +63,14 @@ TOKENS_PER_TICK = 2
 """Tokens of an answer that are decoded before audio has its turn."""
 WINDOWS_PER_TICK = 4
 """Windows of a slot that are encoded before answers have their turn."""
-PICTURES_PER_TICK = 2
-"""Pictures that are looked at in one go: what a new answer may have to wait for."""
+PICTURES_PER_TICK = 1
+"""Pictures that are looked at in one go: what a new answer may have to wait for. On a CPU several
+at once take as long as one after the other."""
 PATIENCE = 2
 """Ticks of other work that pictures wait for at most."""
+HOLD_S = 0.15
+"""Seconds a picture is held back at most because somebody's question seems to be over: its answer
+would have to wait for the picture."""
 
 
 @dataclass(slots=True)
@@ -162,7 +166,7 @@ class Worker:
 
     def tick(self) -> None:
         """One round of work; sleeps until there is some."""
-        post = self._inbox.take(waits=not self._has_work())
+        post = self._inbox.take(self._sleep_s())
         began = self._clock.now()
         self._metrics.ticks += 1
         for order in post.orders:
@@ -182,8 +186,13 @@ class Worker:
             results, self._results = self._results, {}
             self._post(results)
 
-    def _has_work(self) -> bool:
-        return self._has_talk() or any(p.picture is not None for p in self._places.values())
+    def _sleep_s(self) -> float | None:
+        """How long to wait for something new: not at all while there is work."""
+        if self._has_talk():
+            return 0.0
+        if any(place.picture is not None for place in self._places.values()):
+            return self._hold_left_s()
+        return None
 
     def _has_talk(self) -> bool:
         return any(
@@ -415,10 +424,19 @@ class Worker:
         if all(place.picture is None for place in self._places.values()):
             self._ticks_without_pictures = 0
             return False
+        if self._hold_left_s() > 0.0:
+            return False
         if self._ticks_without_pictures >= PATIENCE or not self._has_talk():
             return True
         self._ticks_without_pictures += 1
         return False
+
+    def _hold_left_s(self) -> float:
+        """Seconds for which pictures are to be held back."""
+        if not any(p.gate.may_be_over and not p.has_shadow for p in self._places.values()):
+            return 0.0
+        oldest = min(p.picture[1] for p in self._places.values() if p.picture is not None)
+        return max(0.0, oldest + HOLD_S - self._clock.now())
 
     def _look(self) -> None:
         """The pictures that wait longest are converted and looked at."""

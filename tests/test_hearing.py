@@ -133,6 +133,19 @@ def test_what_never_surely_was_speech_is_forgotten_by_itself() -> None:
     assert onset.opens
 
 
+def test_a_question_may_be_over_when_silence_just_began() -> None:
+    track = Track()
+    track.hear(SPEECH)
+    assert not track.gate.may_be_over
+    track.hear(SILENCE)
+    assert track.gate.may_be_over
+    track.hear(*[SILENCE] * 5)
+    assert not track.gate.may_be_over
+    noise = Track()
+    noise.hear(MAYBE, SILENCE)
+    assert not noise.gate.may_be_over
+
+
 def test_one_sure_window_is_enough_to_keep_it() -> None:
     track = Track()
     assert not any(hear.forgets for hear in track.hear(MAYBE, SPEECH, *[SILENCE] * 9))

@@ -24,10 +24,10 @@ def test_everything_is_taken_at_once_and_in_order() -> None:
     inbox.put_audio(SLOT, chunk(0))
     inbox.put("b")
     inbox.put_audio(SLOT, chunk(320))
-    post = inbox.take(waits=False)
+    post = inbox.take(0.0)
     assert post.orders == ["a", "b"]
     assert [c.pts for c in post.audio[SLOT]] == [0, 320]
-    assert not inbox.take(waits=False)
+    assert not inbox.take(0.0)
 
 
 def test_audio_is_bounded_for_each_slot() -> None:
@@ -35,7 +35,7 @@ def test_audio_is_bounded_for_each_slot() -> None:
     for number in range(5):
         inbox.put_audio(SLOT, chunk(number))
     inbox.put_audio(OTHER, chunk(9))
-    post = inbox.take(waits=False)
+    post = inbox.take(0.0)
     assert [c.pts for c in post.audio[SLOT]] == [3, 4]
     assert [c.pts for c in post.audio[OTHER]] == [9]
     assert inbox.dropped_audio == 3
@@ -45,7 +45,7 @@ def test_only_the_newest_picture_waits() -> None:
     inbox: Inbox[str] = Inbox(2)
     for value in (1, 2, 3):
         inbox.put_picture(SLOT, picture(value))
-    assert inbox.take(waits=False).pictures[SLOT].pts == 3 * 90
+    assert inbox.take(0.0).pictures[SLOT].pts == 3 * 90
     assert inbox.dropped_pictures == 2
 
 
@@ -55,15 +55,20 @@ def test_an_order_that_waits_is_seen_without_taking_it() -> None:
     assert not inbox.has_orders
     inbox.put("a")
     assert inbox.has_orders
-    inbox.take(waits=False)
+    inbox.take(0.0)
     assert not inbox.has_orders
 
 
 def test_a_sleeper_is_woken_by_what_comes() -> None:
     inbox: Inbox[str] = Inbox(2)
     taken: list[Post[str]] = []
-    sleeper = threading.Thread(target=lambda: taken.append(inbox.take(waits=True)))
+    sleeper = threading.Thread(target=lambda: taken.append(inbox.take(None)))
     sleeper.start()
     inbox.put("a")
     sleeper.join(10)
     assert [post.orders for post in taken] == [["a"]]
+
+
+def test_a_sleep_may_end_with_nothing() -> None:
+    inbox: Inbox[str] = Inbox(2)
+    assert not inbox.take(0.001)

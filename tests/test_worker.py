@@ -158,12 +158,42 @@ def test_a_picture_that_waits_makes_room_for_a_newer_one() -> None:
     assert bench.metrics.outdated_pictures == 1
 
 
-def test_pictures_are_looked_at_in_one_batch() -> None:
-    bench = Bench()
-    bench.inbox.put_picture(ONE, picture(1))
+def test_the_picture_that_waits_longest_is_looked_at_first() -> None:
+    bench = Bench(words=1000)
+    bench.start(ONE, 1)
+    bench.tick()
     bench.inbox.put_picture(TWO, picture(2))
     bench.tick()
-    assert bench.stepper.calls == [("look", (0, 1), (1, 2))]
+    bench.clock.advance(0.01)
+    bench.inbox.put_picture(ONE, picture(1))
+    looks = [call for call in bench.stepper.calls if call[0] == "look"]
+    bench.tick(6)
+    looks = [call for call in bench.stepper.calls if call[0] == "look"]
+    assert looks == [("look", (1,), (2,)), ("look", (0,), (1,))]
+
+
+def test_a_picture_is_held_back_for_a_moment_when_a_question_may_be_over() -> None:
+    bench = Bench(words=1000)
+    bench.inbox.put_audio(ONE, windows(0, [0.9, 0.0]))
+    bench.tick(2)
+    bench.inbox.put_picture(TWO, picture(1))
+    bench.inbox.put_audio(ONE, windows(2, [0.0]))
+    assert bench.tick() == ["hear"]
+    bench.clock.advance(0.1)
+    bench.start(ONE, 1, None)
+    assert bench.tick() == ["begin", "next"]
+    assert "look" in bench.tick(3)
+
+
+def test_a_picture_is_not_held_back_for_long() -> None:
+    bench = Bench()
+    bench.inbox.put_audio(ONE, windows(0, [0.9, 0.0]))
+    bench.tick(2)
+    bench.inbox.put_picture(TWO, picture(1))
+    bench.inbox.put_audio(ONE, windows(2, [0.0]))
+    bench.tick()
+    bench.clock.advance(0.2)
+    assert bench.tick() == ["look"]
 
 
 def test_a_camera_that_goes_off_drops_the_picture_that_waits() -> None:
