@@ -84,7 +84,7 @@ class AudioEncoder(nn.Module):
             SplicedLayer(config.audio_width, config.audio_hidden, d) for d in config.dilations
         )
         self.norm = nn.LayerNorm(config.audio_width)
-        self.letters = nn.Linear(config.audio_width, config.classes)
+        self.letters = nn.Linear(config.audio_width, config.letters_per_frame * config.classes)
 
     def new_state(self, rows: int) -> AudioState:
         """A state of `rows` streams, all at the start of an utterance."""
@@ -114,18 +114,24 @@ class AudioEncoder(nn.Module):
         level = x.mean(dim=2, keepdim=True)
         return torch.cat([(x - level) / 2.0, (level + 4.0) / 4.0], dim=2)
 
+    def spell(self, latents: Tensor) -> Tensor:
+        """Latents [B, T, D] -> letter logits [B, K * T, C]: quick speech has nearly a letter a frame,
+        and CTC wants room between letters, so each frame gives `letters_per_frame` K."""
+        logits: Tensor = self.letters(latents)
+        return logits.view(latents.shape[0], -1, self.config.classes)
+
     def encode(self, stacked: Tensor, frames: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Stacked features [B, T, ·] -> letter logits [B, T, C], latents [B, T, D], new frames."""
+        """Stacked features [B, T, ·] -> letter logits [B, K T, C], latents [B, T, D], frames."""
         x = self.enter(stacked)
         after: list[Tensor] = []
         for layer, past in zip(self.layers, frames, strict=True):
             x, now = layer(x, past)
             after.append(now)
         latents = self.norm(x)
-        return self.letters(latents), latents, after
+        return self.spell(latents), latents, after
 
     def forward(self, pcm: Tensor, filters: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """A whole utterance from its start: pcm [B, S] in -1..1 -> logits [B, T, C], latents."""
+        """A whole utterance from its start: pcm [B, S] in -1..1 -> logits [B, K T, C], latents."""
         state = self.new_state(pcm.shape[0])
         stacked = self.stack(self.mel(pcm, state.samples, filters))
         logits, latents, _ = self.encode(stacked, state.frames)

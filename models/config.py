@@ -30,6 +30,7 @@ class ModelConfig:
     hop: int = 128
     stack: int = 4
     audio_width: int = 192
+    letters_per_frame: int = 2
     audio_hidden: int = 384
     dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4, 8)
     # seeing

@@ -1,7 +1,8 @@
 """The embedded model as the engine steps it: streaming prefill, shadows, exact early exit.
 
-A slot's cache is a log of entries in the order they came: pictures, words asked, words said. Whatever must be dropped (a shadow, noise, the unheard end of an answer) is a cut at an entry
-and, where later entries stay, their re-entry. Runs on one thread.
+A slot's cache is a log of entries in the order they came: pictures, words asked, words said.
+Whatever must be dropped (a shadow, noise, the unheard end of an answer) is a cut at an entry and,
+where later entries stay, their re-entry. Runs on one thread.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ DRAFT = 4
 LETTERS_TYPED = 120
 """Longest typed question, in letters, that fits beside the context."""
 
+ANSWER_WORDS = 60
+"""Words after which an answer ends, whatever the model would say next."""
+
+RESERVE = ANSWER_WORDS + DRAFT + 2
+"""Positions kept free for an answer with its mark and its drafts."""
 
 Run = tuple[Floats, Floats]
 """A letter as heard: posteriors [C] and encoder latent [A]."""
@@ -61,9 +67,11 @@ class Entry:
 
 @dataclass(slots=True)
 class Answer:
-    """A shadow or turn under way. `log` is how many entries there were before it."""
+    """A shadow or turn. `log` is how many entries there were before it."""
 
     log: int
+    utterance: int
+    ask: Entry  # the mark behind which its words follow
     logits: Floats  # [W] of the first word, not said yet
     said: list[int] = field(default_factory=list[int])
     verified: list[int] = field(default_factory=list[int])
@@ -78,6 +86,7 @@ class Conversation:
     log: list[Entry] = field(default_factory=list[Entry])
     waiting: list[Entry] = field(default_factory=list[Entry])  # came while an answer was under way
     utterance: int = 0
+    is_closed: bool = False  # the utterance was answered: it can't be forgotten any more
     letters: str = ""
     word: list[Run] = field(default_factory=list[Run])  # letters of the word in progress
     compressor: RunCompressor = field(default_factory=RunCompressor)
@@ -85,6 +94,7 @@ class Conversation:
     held_back: Entry | None = None
     coarse: Floats | None = None  # of the newest picture
     answer: Answer | None = None
+    told: Answer | None = None  # decoded to its end, but a person may still cut it short
 
 
 def open_embedded(weights: WeightFile, slots: int, threads: int = 1) -> Embedded:
@@ -121,6 +131,8 @@ class Embedded:
         self._words_or_end: Floats = self._only_words.copy()
         self._words_or_end[END] = 0.0
         self.drafted = self.accepted = 0
+        for slot in range(slots):
+            self.reset(slot)
 
     # What comes in ----------------------------------------------------------------------------
 
@@ -146,15 +158,9 @@ class Embedded:
 
     def open_utterance(self, slot: int) -> None:
         """A new utterance's latents begin."""
-        talk = self._talks[slot]
-        talk.utterance += 1
-        talk.letters = ""
-        talk.word = []
-        talk.pictures = 0
-        talk.compressor.reset()
+        _unread(self._talks[slot])
         self._silence(slot)
-        if talk.answer is None:
-            self._shorten(slot)
+        self._number_utterance(slot)
 
     def hear(self, slots: Sequence[int], windows: npt.NDArray[np.float32]) -> list[bool]:
         """One step of the audio encoder for B slots; finished words go to the caches."""
@@ -166,9 +172,10 @@ class Embedded:
         changed: list[bool] = []
         for i, slot in enumerate(slots):
             before = self.transcript(slot)
-            closed = self._talks[slot].compressor.feed(chances[i], latents[i])
-            if closed is not None:
-                self._letter(slot, closed)
+            for chance in chances[i]:
+                closed = self._talks[slot].compressor.feed(chance, latents[i])
+                if closed is not None:
+                    self._letter(slot, closed)
             changed.append(self.transcript(slot) != before)
         return changed
 
@@ -188,8 +195,8 @@ class Embedded:
             is_new = talk.coarse is None or float(np.abs(coarse - talk.coarse).mean()) > CHANGED
             changed.append(is_new)
             if is_new:
-                talk.coarse = coarse
                 x = self._networks.see(picture[None])[0]
+                talk.coarse = coarse
                 self._picture(slot, Entry(What.PICTURE, x, talk.utterance))
         return changed
 
@@ -219,15 +226,29 @@ class Embedded:
             self._catch_up(slot)
 
     def commit(self, slot: int) -> None:
-        """The shadow becomes the turn."""
-        answer = self._talks[slot].answer
-        if answer is not None:
-            answer.is_committed = True
-
-    def cancel(self, slot: int, heard: str) -> None:
-        """Keep of the answer only the words that were heard."""
+        """The shadow becomes the turn. What was heard of its utterance since it began is dropped:
+        the engine brings those windows again with the next utterance."""
         talk = self._talks[slot]
         answer = talk.answer
+        if answer is None:
+            return
+        answer.is_committed = True
+        talk.held_back = None  # it went in when the answer began
+        talk.waiting = [
+            entry
+            for entry in talk.waiting
+            if entry.what is not What.ASKED or entry.utterance != answer.utterance
+        ]
+        if talk.utterance == answer.utterance:
+            talk.is_closed = True
+            _unread(talk)
+        if answer.is_over:
+            self._finish(slot)
+
+    def cancel(self, slot: int, heard: str) -> None:
+        """Keep of the answer only the words that were heard, also when all were decoded."""
+        talk = self._talks[slot]
+        answer = talk.answer or talk.told
         if answer is None:
             return
         text, keep = "", 0
@@ -237,14 +258,8 @@ class Embedded:
                 break
             text += self._lexicon.text(word, not text)
             keep = index + 1
-        said = answer.said[:keep]
-        question = [entry for entry in talk.log[answer.log :] if entry.what is not What.SAID]
-        self._cut(slot, answer.log)
-        for entry in question:
-            self._take(slot, entry)
-        for word in [ASK, *said, END]:
-            self._take(slot, self._mark(word, What.SAID, talk.utterance))
-        talk.answer = None
+        self._retell(slot, answer, answer.said[:keep])
+        talk.answer = talk.told = None
         self._catch_up(slot)
 
     def forget(self, slot: int) -> None:
@@ -254,21 +269,24 @@ class Embedded:
         if answer is not None and not answer.is_committed:
             self._cut(slot, answer.log)
             talk.answer = answer = None
-        gone = talk.utterance
-        talk.letters = ""
-        talk.word = []
-        talk.compressor.reset()
+        _unread(talk)
 
         def stays(entry: Entry) -> bool:
-            return entry.what is not What.ASKED or entry.utterance != gone
+            return (
+                entry.what is not What.ASKED or talk.is_closed or entry.utterance != talk.utterance
+            )
 
         talk.waiting = [entry for entry in talk.waiting if stays(entry)]
         if answer is None:
             first = next((i for i, e in enumerate(talk.log) if not stays(e)), len(talk.log))
             later = [entry for entry in talk.log[first:] if stays(entry)]
+            if talk.held_back is not None:
+                later.append(talk.held_back)
             self._cut(slot, first)
+            talk.pictures = 0
+            # No words lie between these pictures any more: each replaces the one before.
             for entry in later:
-                self._take(slot, entry)
+                self._enter(slot, entry)
             self._catch_up(slot)
 
     # Inside -----------------------------------------------------------------------------------
@@ -277,10 +295,10 @@ class Embedded:
         talk = self._talks[slot]
         if talk.answer is not None:
             self._finish(slot)
-        start = len(talk.log)
+        talk.told = None
+        if talk.is_closed:  # typed, with nothing said since the last answer
+            self._number_utterance(slot)
         entries: list[Entry] = []
-        if talk.held_back is not None:
-            entries.append(talk.held_back)
         if text is None:
             open_run = talk.compressor.peek()
             letters = talk.word if open_run is None else [*talk.word, open_run]
@@ -291,11 +309,15 @@ class Embedded:
             typed = self._typed(normalize(text)[:LETTERS_TYPED], talk.utterance)
             if typed is not None:
                 entries.append(typed)
-        entries.append(self._mark(ASK, What.SAID, talk.utterance))
+        ask = self._mark(ASK, What.SAID, talk.utterance)
+        entries.append(ask)
+        self._make_room(slot, self._config.picture_tokens + sum(len(e.x) for e in entries))
+        if talk.held_back is not None:
+            entries.insert(0, talk.held_back)
+        start = len(talk.log)
         # One pass for all that was missing, and the mark that asks for the answer.
-        logits = self._caches[slot].append(np.concatenate([e.x for e in entries]))[-1]
-        talk.log += entries
-        talk.answer = Answer(start, logits)
+        logits = self._append(slot, entries)[-1]
+        talk.answer = Answer(start, talk.utterance, ask, logits)
         chances = np.exp(logits - logits.max())
         chances /= chances.sum()
         wait, silent = float(chances[WAIT]), float(chances[SILENT])
@@ -315,8 +337,11 @@ class Embedded:
             if not answer.verified:
                 self._draft_and_verify(slot, answer)
             word = answer.verified.pop(0)
-        if word == END or len(answer.said) >= 60:
-            self._take(slot, self._mark(END, What.SAID, talk.utterance))
+        if word == END or len(answer.said) >= ANSWER_WORDS:
+            if word == END:
+                self._append(slot, [self._mark(END, What.SAID, answer.utterance)])
+            else:  # the cache may hold words that were drafted but are not said
+                self._retell(slot, answer, answer.said)
             answer.is_over = True
             if answer.is_committed:
                 self._finish(slot)
@@ -348,22 +373,41 @@ class Embedded:
         self.drafted += len(chosen)
         self.accepted += agreed
         for word in words[:agreed]:
-            talk.log.append(self._mark(word, What.SAID, talk.utterance))
+            talk.log.append(self._mark(word, What.SAID, answer.utterance))
         answer.verified = chosen[:agreed]
 
     def _finish(self, slot: int) -> None:
         """The answer under way is history now; what came meanwhile goes in behind it."""
-        self._talks[slot].answer = None
+        talk = self._talks[slot]
+        talk.told, talk.answer = talk.answer, None
+        talk.held_back = None
         self._catch_up(slot)
 
     def _catch_up(self, slot: int) -> None:
         talk = self._talks[slot]
         waiting, talk.waiting = talk.waiting, []
         for entry in waiting:
-            if entry.what is What.PICTURE:
-                self._picture(slot, entry)
-            else:
-                self._take(slot, entry)
+            self._enter(slot, entry)
+
+    def _retell(self, slot: int, answer: Answer, said: Sequence[int]) -> None:
+        """Of the answer the cache holds just these words; what came after it stays behind it."""
+        talk = self._talks[slot]
+        at = next((i for i, entry in enumerate(talk.log) if entry is answer.ask), None)
+        if at is None:
+            return  # the context was shortened meanwhile
+        later = [entry for entry in talk.log[at + 1 :] if entry.what is not What.SAID]
+        self._cut(slot, at + 1)
+        told = [self._mark(word, What.SAID, answer.utterance) for word in (*said, END)]
+        self._append(slot, [*told, *later])
+
+    def _number_utterance(self, slot: int) -> None:
+        """What comes in from now on belongs to another utterance."""
+        talk = self._talks[slot]
+        talk.utterance += 1
+        talk.is_closed = False
+        talk.pictures = 0
+        if talk.answer is None:
+            self._shorten(slot)
 
     def _letter(self, slot: int, run: Run) -> None:
         """A heard letter is complete; with a space, so is a word."""
@@ -386,7 +430,7 @@ class Embedded:
         if talk.answer is not None:
             talk.waiting = [e for e in talk.waiting if e.what is not What.PICTURE] + [entry]
             return
-        if talk.log and talk.log[-1].what is What.PICTURE:
+        if talk.log[-1].what is What.PICTURE:
             self._cut(slot, len(talk.log) - 1)
         elif talk.log[-1].what is What.ASKED:
             if talk.pictures >= PICTURES_PER_UTTERANCE:
@@ -396,9 +440,22 @@ class Embedded:
         talk.held_back = None
         self._take(slot, entry)
 
+    def _enter(self, slot: int, entry: Entry) -> None:
+        if entry.what is What.PICTURE:
+            self._picture(slot, entry)
+        else:
+            self._take(slot, entry)
+
     def _take(self, slot: int, entry: Entry) -> None:
-        self._caches[slot].append(entry.x)
-        self._talks[slot].log.append(entry)
+        """Into the cache, while no answer is under way."""
+        self._make_room(slot, len(entry.x))
+        self._append(slot, [entry])
+
+    def _append(self, slot: int, entries: Sequence[Entry]) -> Floats:
+        """Into the cache in one pass; word logits [T, W] behind each position."""
+        logits = self._caches[slot].append(np.concatenate([entry.x for entry in entries]))
+        self._talks[slot].log += entries
+        return logits
 
     def _cut(self, slot: int, entries: int) -> None:
         talk = self._talks[slot]
@@ -406,20 +463,43 @@ class Embedded:
         self._caches[slot].cut(sum(len(entry.x) for entry in talk.log))
 
     def _shorten(self, slot: int) -> None:
-        """Begin again with the newest picture and, where it fits, the last exchange."""
+        """Begin again with the newest picture and, where it fits, the last exchange over it."""
         talk = self._talks[slot]
         if self._caches[slot].used <= CONTEXT:
             return
-        picture = talk.held_back or next(
-            (entry for entry in reversed(talk.log) if entry.what is What.PICTURE), None
+        at = max(i for i, entry in enumerate(talk.log) if entry.what is What.PICTURE)
+        asked = [entry.utterance for entry in talk.log if entry.what is What.ASKED]
+        newest = asked[-1] if asked else None
+        last = [entry for entry in talk.log[at + 1 :] if entry.utterance == newest]
+        # An exchange over an older picture would make no sense behind the newest.
+        is_over_older = talk.held_back is not None or any(
+            entry.what is What.ASKED and entry.utterance == newest for entry in talk.log[:at]
         )
-        last = [e for e in talk.log if e.utterance == talk.utterance - 1 and e is not picture]
-        if sum(len(entry.x) for entry in last) > CONTEXT // 2:
+        if is_over_older or sum(len(entry.x) for entry in last) > CONTEXT // 2:
             last = []
+        self._begin_again(slot, last)
+
+    def _make_room(self, slot: int, positions: int) -> None:
+        """However long somebody talks, there is room for so many positions and an answer."""
+        talk = self._talks[slot]
+        if self._caches[slot].used + positions + RESERVE <= self._config.max_positions:
+            return
+        newest: list[Entry] = []
+        for entry in reversed(talk.log):
+            if sum(len(kept.x) for kept in newest) + len(entry.x) > CONTEXT // 2:
+                break
+            if entry.what is not What.PICTURE:
+                newest.insert(0, entry)
+        self._begin_again(slot, newest)
+
+    def _begin_again(self, slot: int, kept: Sequence[Entry]) -> None:
+        talk = self._talks[slot]
+        picture = talk.held_back or next(
+            entry for entry in reversed(talk.log) if entry.what is What.PICTURE
+        )
         self._cut(slot, 0)
         talk.held_back = None
-        for entry in ([picture] if picture is not None else []) + last:
-            self._take(slot, entry)
+        self._append(slot, [picture, *kept])
 
     def _mark(self, word: int, what: What, utterance: int) -> Entry:
         return Entry(what, self._words[word : word + 1], utterance)
@@ -449,6 +529,13 @@ class Embedded:
         """The audio encoder's state of a slot starts over."""
         self._samples[slot] = 0
         self._frames[slot] = 0
+
+
+def _unread(talk: Conversation) -> None:
+    """Letters and words in progress are dropped."""
+    talk.letters = ""
+    talk.word = []
+    talk.compressor.reset()
 
 
 def _is_space(run: Run) -> bool:

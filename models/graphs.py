@@ -42,7 +42,7 @@ class HearStep(nn.Module):
         self, pcm: Tensor, samples: Tensor, frames: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """pcm [B, window], samples [B, SPAN - hop], frames [B, F, D] of all layers behind each other
-        -> posteriors [B, C], latents [B, D], samples, frames."""
+        -> posteriors [B, K, C], latents [B, D], samples, frames."""
         config = self.audio.config
         seen = torch.cat([samples, pcm], dim=1)
         hops = [seen[:, i * config.hop : i * config.hop + SPAN] for i in range(config.stack)]
@@ -52,7 +52,7 @@ class HearStep(nn.Module):
         pasts = list(frames.split([2 * d for d in config.dilations], dim=1))
         logits, latents, after = self.audio.encode(self.audio.stack(mel), pasts)
         kept = seen[:, config.window :]
-        return logits[:, 0].softmax(dim=-1), latents[:, 0], kept, torch.cat(after, dim=1)
+        return logits.softmax(dim=-1), latents[:, 0], kept, torch.cat(after, dim=1)
 
 
 class Span(nn.Module):

@@ -34,7 +34,7 @@ class Networks(Protocol):
     """What the stepper computes with. All arrays are C-contiguous."""
 
     def hear(self, pcm: Floats, samples: Floats, frames: Floats) -> tuple[Floats, ...]:
-        """pcm [B, 512], state -> posteriors [B, C], latents [B, A], state (two arrays)."""
+        """pcm [B, 512], state -> posteriors [B, K, C], latents [B, A], state (two arrays)."""
         ...
 
     def see(self, pictures: Pictures) -> Floats:

@@ -93,7 +93,11 @@ def listen(encoder: AudioEncoder, pool: Utterances, out: Path, split: str) -> No
                 logits, hidden = encoder(pcm)
                 for row in range(len(some)):
                     n = int(frames[row])
-                    c, h = runs_of(logits[row, :n].softmax(-1).numpy(), hidden[row, :n].numpy())
+                    k = encoder.config.letters_per_frame
+                    c, h = runs_of(
+                        logits[row, : n * k].softmax(-1).numpy(),
+                        hidden[row, :n].repeat_interleave(k, dim=0).numpy(),
+                    )
                     chances.append(c.astype(np.float16))
                     latents.append(h.astype(np.float16))
                     offsets.append(offsets[-1] + len(c))

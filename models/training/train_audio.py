@@ -111,6 +111,18 @@ def masked(stacked: Tensor, mels: int, stack: int, rng: np.random.Generator) -> 
     return out
 
 
+def halfway_and_whole(encoder: AudioEncoder, stacked: Tensor) -> tuple[Tensor, Tensor]:
+    """Letter logits after half the layers and after all: the first is taught too (intermediate
+    CTC, Lee and Watanabe 2021), which brings the lower layers along sooner."""
+    x, halfway = encoder.enter(stacked), stacked
+    states = encoder.new_state(len(stacked)).frames
+    for index, (layer, past) in enumerate(zip(encoder.layers, states, strict=True)):
+        if index == len(encoder.layers) // 2:
+            halfway = encoder.spell(encoder.norm(x))
+        x, _ = layer(x, past)
+    return halfway, encoder.spell(encoder.norm(x))
+
+
 def greedy(logits: Tensor) -> list[int]:
     """CTC best path of one utterance [T, C], repeats merged, blanks dropped."""
     path = logits.argmax(dim=-1)
@@ -139,7 +151,7 @@ def word_errors(encoder: AudioEncoder, pool: Utterances, limit: int) -> tuple[fl
             pcm, frames = padded(pool.pcm[some], encoder.config.window)
             logits, _ = encoder(pcm)
             for row, text in enumerate(pool.texts[some]):
-                got = unspell(greedy(logits[row, : frames[row]])).strip()
+                got = unspell(greedy(logits[row, : frames[row] * encoder.config.letters_per_frame])).strip()
                 heard.append(got)
                 wrong += edits(text.split(), got.split())
                 words += len(text.split())
@@ -179,21 +191,25 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
                 mel = encoder.mel(disturbed(pcm, rng), before, warps.draw(len(rows), rng))
                 stacked = masked(encoder.stack(mel), config.mels, config.stack, rng)
             with torch.autocast("cpu", torch.bfloat16):
-                logits, _, _ = encoder.encode(stacked, encoder.new_state(len(rows)).frames)
-            scores = logits.float().log_softmax(dim=-1).transpose(0, 1)
-            loss = F.ctc_loss(
-                scores,
-                torch.cat(targets),
-                frames,
-                torch.tensor([len(t) for t in targets]),
-                zero_infinity=True,
+                found = halfway_and_whole(encoder, stacked)
+            lengths = torch.tensor([len(t) for t in targets])
+            early, late = (
+                F.ctc_loss(
+                    logits.float().log_softmax(dim=-1).transpose(0, 1),
+                    torch.cat(targets),
+                    frames * encoder.config.letters_per_frame,
+                    lengths,
+                    zero_infinity=True,
+                )
+                for logits in found
             )
+            loss = 0.3 * early + 0.7 * late
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(encoder.parameters(), 2.0)
             run.advance(optimizer)
             optimizer.step()
-            losses.append(loss.item())
+            losses.append(late.item())
             if run.step % 50 == 0:
                 run.log(loss=sum(losses) / len(losses), rate=run.rate, pool=float(len(pool.pcm)))
                 losses.clear()

@@ -1,0 +1,57 @@
+"""The whole recipe of the embedded model, stage by stage: `python -m visavis.models.training`.
+
+Every stage resumes where it stopped and is skipped when its budget is spent, so the command may be
+interrupted and run again. `train` makes data, trains and exports; `eval` measures the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("make_scenes", ()),
+    ("make_speech", ("--split", "seen", "--to", "4")),
+    ("make_speech", ("--split", "unseen", "--to", "4")),
+    ("make_speech", ("--split", "train", "--to", "160")),
+    ("train_vision", ("--minutes", "{vision}")),
+    ("train_audio", ("--minutes", "{audio}")),
+    ("train_fused", ("--minutes", "{fused}", "--batch", "16", "--exchanges", "4")),
+    ("heard", ()),
+    ("train_fused", ("--heard", "--minutes", "{heard}", "--batch", "16", "--exchanges", "4")),
+    ("export", ()),
+)
+SHARES = {"vision": 0.1, "audio": 0.45, "fused": 0.25, "heard": 0.2}
+"""How the training time is divided between the stages."""
+
+
+def run(stage: str, arguments: tuple[str, ...]) -> None:
+    """One stage in a process of its own; ends this one with its code when it fails."""
+    print(f"— {stage} {' '.join(arguments)}", flush=True)
+    code = subprocess.call([sys.executable, "-m", f"{__package__}.{stage}", *arguments])
+    if code:
+        sys.exit(code)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="visavis.models.training", description=__doc__)
+    parser.add_argument("what", choices=("train", "eval"))
+    parser.add_argument("--minutes", type=float, default=240, help="of training, all stages")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--samples", type=int, default=1024, help="of each test in eval")
+    args = parser.parse_args()
+    if args.what == "eval":
+        out = Path(__file__).parents[1] / "weights" / "nano.eval.json"
+        run("evaluate", ("--samples", str(args.samples), "--out", str(out)))
+        return
+    minutes = {name: f"{share * args.minutes:g}" for name, share in SHARES.items()}
+    for stage, arguments in STAGES:
+        threads = ("--threads", str(args.threads)) if stage.startswith(("train", "heard")) else ()
+        run(stage, (*(argument.format(**minutes) for argument in arguments), *threads))
+
+
+if __name__ == "__main__":
+    main()
