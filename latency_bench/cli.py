@@ -1,0 +1,102 @@
+"""`visavis bench`: what is measured and how often. Imports a measurement when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..runtime.errors import VisavisError
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one measurement; returns the exit status."""
+    arguments = _parser().parse_args(list(argv))
+    try:
+        _run(arguments)
+    except VisavisError:
+        raise  # the command line tells it in one line
+    except OSError as error:
+        raise VisavisError(f"the measurement can't be written or read: {error}") from error
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    match arguments.what:
+        case "talk":
+            from .talk import Talk, run_talk
+
+            camera: bool | None = arguments.camera
+            run_talk(
+                Talk(
+                    pipeline=arguments.pipeline,
+                    turns=arguments.turns,
+                    sessions=arguments.sessions,
+                    has_camera=arguments.pipeline != "echo" if camera is None else camera,
+                    seed=arguments.seed,
+                    url=arguments.url,
+                    overrides=tuple(arguments.overrides),
+                ),
+                arguments.json,
+            )
+        case "fusion":
+            from .fusion import run_fusion
+
+            run_fusion(arguments.sessions, arguments.samples, arguments.seed, arguments.json)
+        case "jitter":
+            from .jitter import run_jitter
+
+            run_jitter(arguments.json)
+        case _:
+            from .ready import run_ready
+
+            run_ready(arguments.pipeline, arguments.times, arguments.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="visavis bench", description="Measure how fast it listens, answers and stops."
+    )
+    benches = parser.add_subparsers(dest="what", metavar="what", required=True)
+
+    talk = benches.add_parser("talk", help="scripted people talk to it over real WebRTC")
+    talk.add_argument("--turns", type=_positive, default=20, help="turns of each person (20)")
+    talk.add_argument("--sessions", type=_positive, default=1, help="people at once (1)")
+    talk.add_argument(
+        "--camera",
+        action=argparse.BooleanOptionalAction,
+        help="send a 640x480 picture; by default unless the pipeline is echo",
+    )
+    talk.add_argument("--url", help="a server that runs already, http://…; else one is started")
+    talk.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="a setting of the server that is started",
+    )
+
+    fusion = benches.add_parser("fusion", help="first answer words of the model, without a network")
+    fusion.add_argument("--sessions", type=_positive, default=4, help="conversations at once (4)")
+    fusion.add_argument("--samples", type=_positive, default=3000, help="first words (3000)")
+
+    jitter = benches.add_parser("jitter", help="the jitter buffer beside aiortc's, same traces")
+
+    ready = benches.add_parser("ready", help="from the command to listening")
+    ready.add_argument("--times", type=_positive, default=5, help="starts (5)")
+
+    for each in (talk, ready):
+        each.add_argument("--pipeline", default="fused", help="fused or echo (fused)")
+    for each in (talk, fusion):
+        each.add_argument("--seed", type=int, default=1, help="of the script (1)")
+    for each in (talk, fusion, jitter, ready):
+        each.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}: one or more")
+    return number

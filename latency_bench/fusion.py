@@ -1,0 +1,223 @@
+"""`visavis bench fusion`: thousands of first answer words of the model, with no network around it.
+
+The engine is the one that serves conversations, fed at the pace of speech: recorded questions in
+20 ms chunks through Opus, and a moving camera picture four times a second, in every conversation at once.
+Unheard answers are begun and dropped about six times a second, as in the pauses of a person who
+thinks, and one is committed after each question. Latencies are the ledger's own definitions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress as Bar
+
+from ..models.embedded import open_embedded
+from ..models.engine import ThreadedEngine
+from ..models.networks import WeightFile, shipped
+from ..models.vad import SileroVad
+from ..runtime import ledger as stage
+from ..runtime.clock import MonotonicClock
+from ..runtime.events import HeadReady, PictureSeen, TokensReady, TranscriptChanged
+from ..runtime.frames import HEARING_RATE, AudioChunk, Pcm, Picture, VideoFrame
+from ..runtime.ledger import Stamps, latencies_ms, named_stamps
+from ..runtime.protocols import Delivery, Slot
+from ..transports.opus import new_decoder, new_encoder
+from .clips import PACKET, clip, speak
+from .figures import Figures
+from .pictures import Scene
+from .report import facts_table, figures_table, show
+from .script import QUESTIONS, VOICES
+
+MODEL = "nano"
+CHUNK = HEARING_RATE // 50
+CHUNK_S = 0.020
+PICTURE_CHUNKS = 12
+"""A picture after so many chunks: four a second, the most the sampler lets through."""
+TRY_CHUNKS = 8
+"""An answer is begun after so many chunks, from `FIRST_TRY` on."""
+FIRST_TRY = 20
+TAIL_CHUNKS = 20
+"""Silence after a question, until its answer is committed."""
+REST_CHUNKS = 30
+MODAL = ("modal_audio", "modal_picture")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """A picture that is RGB already; its scaling is done beforehand."""
+
+    picture: Picture
+
+    def luma(self) -> Picture:
+        return self.picture[..., 1]
+
+    def rgb(self, width: int, height: int) -> Picture:
+        y = np.arange(height) * self.picture.shape[0] // height
+        x = np.arange(width) * self.picture.shape[1] // width
+        return np.ascontiguousarray(self.picture[y][:, x])
+
+
+class _Conversation:
+    """One slot that is talked to without end."""
+
+    def __init__(
+        self,
+        engine: ThreadedEngine,
+        questions: Sequence[list[Pcm]],
+        pictures: Sequence[Picture],
+        samples: list[dict[str, float]],
+        modal: list[dict[str, float]],
+        seed: int,
+    ) -> None:
+        self._engine = engine
+        self._questions, self._pictures = questions, pictures
+        self._samples, self._modal = samples, modal
+        self._dice = random.Random(seed)
+        self._clock = MonotonicClock()
+        self._slot: Slot = engine.open(self._deliver)
+        self._turn = 0
+        self._stamps: Stamps | None = None
+        self._chunks = 0
+        self._due = 0.0
+
+    async def talk(self) -> None:
+        """Until cancelled."""
+        await asyncio.sleep(self._dice.random())
+        self._due = self._clock.now()
+        while True:
+            question = self._dice.choice(self._questions)
+            for number, pcm in enumerate(question):
+                await self._chunk(pcm)
+                if number >= FIRST_TRY and number % TRY_CHUNKS == 0:
+                    self._try()
+            for number in range(TAIL_CHUNKS):
+                await self._chunk(self._room())
+                if number % TRY_CHUNKS == 0:
+                    self._try()
+            self._engine.commit(self._slot, self._turn)
+            for _ in range(REST_CHUNKS):
+                await self._chunk(self._room())
+            self._engine.cancel(self._slot, self._turn, "")
+
+    def _try(self) -> None:
+        if self._turn:
+            self._engine.retract(self._slot, self._turn)
+        self._turn += 1
+        self._stamps = Stamps()
+        self._stamps.mark(stage.SHADOW_STARTED, self._clock.now())
+        self._engine.start(self._slot, self._turn, None, None)
+
+    async def _chunk(self, pcm: Pcm) -> None:
+        self._due += CHUNK_S
+        if (left := self._due - self._clock.now()) > 0:
+            await asyncio.sleep(left)
+        now = self._clock.now()
+        self._engine.hear(self._slot, AudioChunk(pcm, self._chunks * CHUNK, now))
+        self._chunks += 1
+        if self._chunks % PICTURE_CHUNKS == 0:
+            picture = self._dice.choice(self._pictures)
+            height, width = picture.shape[:2]
+            pts = self._chunks * 1800
+            self._engine.look(self._slot, VideoFrame(_Pixels(picture), width, height, pts, now))
+
+    def _room(self) -> Pcm:
+        return np.array([self._dice.gauss(0, 6) for _ in range(CHUNK)], np.int16)
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            named = named_stamps(delivery.event, delivery.stamps)
+            match delivery.event:
+                case TranscriptChanged() | PictureSeen():
+                    if named:
+                        self._modal.append(latencies_ms(Stamps(named)))
+                case HeadReady(turn=turn) | TokensReady(turn=turn):
+                    self._take(turn, named)
+                case _:
+                    pass
+
+    def _take(self, turn: int, named: dict[str, float]) -> None:
+        if turn != self._turn or self._stamps is None:
+            return
+        self._stamps.take(named)
+        if stage.FIRST_TOKEN in self._stamps.at:
+            self._samples.append(latencies_ms(self._stamps))
+            self._stamps = None
+
+
+async def first_words(
+    sessions: int, samples: int, seed: int, bar: Bar | None
+) -> dict[str, Figures]:
+    """Milliseconds by stage, from `samples` first words or a few more."""
+    questions = await _questions()
+    pictures = [Scene(scene).picture(0) for _, scene, _ in QUESTIONS]
+    weights = WeightFile(shipped(MODEL))
+    engine = ThreadedEngine(
+        lambda: open_embedded(weights, sessions),
+        SileroVad,
+        sessions,
+        asyncio.get_running_loop(),
+        name="fusion bench",
+    )
+    await engine.ready()
+    found: list[dict[str, float]] = []
+    modal: list[dict[str, float]] = []
+    task = bar.add_task("answering", total=samples) if bar is not None else None
+    talks: list[asyncio.Task[None]] = []
+    try:
+        for number in range(sessions):
+            talk = _Conversation(engine, questions, pictures, found, modal, seed + number)
+            talks.append(asyncio.create_task(talk.talk(), name=f"conversation {number}"))
+        while len(found) < samples:
+            done, _ = await asyncio.wait(talks, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+            for broken in done:
+                broken.result()
+            if bar is not None and task is not None:
+                bar.update(task, completed=len(found))
+    finally:
+        for talk_task in talks:
+            talk_task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+        await engine.stop()
+    return {
+        name: Figures.of(one[name] for one in measured if name in one)
+        for measured, names in ((modal, MODAL), (found, ("head", "fusion")))
+        for name in names
+    }
+
+
+async def _questions() -> list[list[Pcm]]:
+    """Every question by every voice, as chunks of 20 ms at HEARING_RATE, after Opus."""
+    texts = [" ".join(parts) for parts, _, _ in QUESTIONS]
+    spoken = await speak((voice, text) for voice in VOICES for text in texts)
+    return [_through_opus(pcm) for pcm in spoken.values()]
+
+
+def _through_opus(pcm: Pcm) -> list[Pcm]:
+    encoder, decoder = new_encoder(32_000), new_decoder()
+    whole = clip([pcm]).pcm
+    packets = [encoder.encode(whole[at : at + PACKET]) for at in range(0, len(whole), PACKET)]
+    return [decoder.decode(packet) for packet in packets]
+
+
+def run_fusion(sessions: int, samples: int, seed: int, path: Path | None) -> None:
+    """Measure and show."""
+    with Bar(transient=True) as bar:
+        found = asyncio.run(first_words(sessions, samples, seed, bar))
+    fusion = found["fusion"]
+    late = sum(ms >= 10 for ms in fusion.values)
+    result: dict[str, object] = {
+        "bench": "fusion",
+        "sessions": sessions,
+        "settings": {"seed": seed, "model": MODEL},
+        "ms": {name: each.summary() for name, each in found.items()},
+        "fusion_10_ms_or_more": late,
+    }
+    title = f"{MODEL}, {sessions} conversations at once"
+    facts = {"fusion of 10 ms or more": f"{late} of {len(fusion)}"}
+    show([figures_table(title, found), facts_table(facts)], result, path)

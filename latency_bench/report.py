@@ -1,0 +1,100 @@
+"""How a measurement is shown: one table for a person, and as its last line one JSON object."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from .figures import Figures
+
+COLUMNS = ("p50", "p95", "p99", "p99.9", "max")
+
+
+def figures_table(title: str, rows: Mapping[str, Figures], unit: str = "ms") -> Table:
+    """Percentiles of each quantity beside its number of samples."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column(unit)
+    for name in ("samples", *COLUMNS):
+        table.add_column(name, justify="right")
+    for name, figures in rows.items():
+        summary = figures.summary()
+        shown = [f"{summary[c]:.1f}" if c in summary else "–" for c in COLUMNS]
+        table.add_row(name, str(len(figures)), *shown)
+    return table
+
+
+def facts_table(facts: Mapping[str, str]) -> Table:
+    """Single values and counts."""
+    table = Table(show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, value)
+    return table
+
+
+def show(tables: Sequence[Table], result: Mapping[str, object], path: Path | None) -> None:
+    """Print the tables and the line of JSON; write the JSON to `path`, if given."""
+    console = Console(highlight=False)
+    for table in tables:
+        console.print(table)
+    line = msgspec.json.encode({**result, **circumstances()})
+    if path is not None:
+        path.write_bytes(msgspec.json.format(line, indent=1) + b"\n")
+    sys.stdout.write(line.decode() + "\n")
+    sys.stdout.flush()
+
+
+def circumstances() -> dict[str, object]:
+    """When, of what and on what this was measured."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": {
+            "cpu": _cpu(),
+            "cores": os.cpu_count(),
+            "memory_gib": round(_memory_gib(), 1),
+            "load": [round(load, 2) for load in os.getloadavg()],
+            "system": f"{platform.system()} {platform.release()}",
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _commit() -> str:
+    """The checkout's commit, with a + where files differ from it; the version without a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        described = subprocess.run(
+            ("git", "describe", "--always", "--dirty=+", "--abbrev=12"),
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        from importlib.metadata import version
+
+        return version("visavis")
+    return described.stdout.strip()
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
