@@ -9,7 +9,7 @@ import threading
 import pytest
 from transport_fakes import until
 
-from visavis.transports.media_threads import MediaThreads
+from visavis.transports.media_threads import MediaThreads, Urgency
 
 
 def test_results_come_in_order_and_threads_end_with_the_last_lane() -> None:
@@ -77,6 +77,33 @@ def test_a_lane_that_is_behind_drops_its_oldest_job() -> None:
         await until(lambda: len(got) == 4)
         assert (got, lane.dropped) == ([-1, 2, 3, 4], 2)
         lane.close()
+
+    asyncio.run(main())
+
+
+def test_audio_goes_before_pictures() -> None:
+    async def main() -> None:
+        threads = MediaThreads(threads=1)
+        got: list[str] = []
+        held = threads.lane(got.extend, limit=10)
+        pictures = threads.lane(got.extend, limit=10, urgency=Urgency.PICTURES)
+        audio = threads.lane(got.extend, limit=10)
+        go, ran = threading.Event(), threading.Event()
+
+        def hold() -> list[str]:
+            ran.set()
+            go.wait(10)
+            return []
+
+        held.put(hold)
+        await until(ran.is_set)
+        pictures.put(lambda: ["picture"])
+        audio.put(lambda: ["audio"])
+        go.set()
+        await until(lambda: len(got) == 2)
+        assert got == ["audio", "picture"]
+        for lane in (held, pictures, audio):
+            lane.close()
 
     asyncio.run(main())
 

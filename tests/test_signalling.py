@@ -11,6 +11,7 @@ from visavis.transports.webrtc.signalling import (
     configuration,
     parse_candidate,
     passive,
+    with_fec,
 )
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
@@ -56,6 +57,14 @@ def test_any_other_is_refused_with_a_reason(text: str, says: str) -> None:
 
 def test_the_answer_makes_us_the_dtls_server() -> None:
     assert passive("a=mid:0\r\na=setup:active\r\n") == "a=mid:0\r\na=setup:passive\r\n"
+
+
+def test_the_answer_asks_for_copies_of_lost_packets() -> None:
+    answer = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:97 VP8/90000\r\n"
+    assert with_fec(answer) == (
+        "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n"
+        "a=rtpmap:97 VP8/90000\r\n"
+    )
 
 
 def test_candidates_are_read_as_browsers_write_them() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fractions
-import queue
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from av.stream import Stream
 
 from visavis.runtime.frames import Pcm
 from visavis.runtime.settings import WebrtcSettings
-from visavis.transports.media_threads import Lane, MediaThreads
+from visavis.transports.media_threads import Lane, MediaThreads, Urgency
 from visavis.transports.opus import new_encoder
 from visavis.transports.webrtc import Peer, answer
 
@@ -41,9 +40,17 @@ def tone(samples: int, rate: int, hertz: float = 440.0) -> Pcm:
 class InlineLane(Lane[R]):
     """Runs each job where it is put, for virtual time."""
 
+    def __init__(self, deliver: Callable[[list[R]], None]) -> None:
+        self.dropped = self.failed = 0
+        self._deliver_now = deliver
+        self._is_open = True
+
+    def close(self) -> None:
+        self._is_open = False
+
     def put(self, job: Callable[[], list[R]]) -> None:
-        if results := job():
-            self._hand_over(results)
+        if self._is_open and (results := job()):
+            self._deliver_now(results)
 
 
 class InlineThreads(MediaThreads):
@@ -52,9 +59,13 @@ class InlineThreads(MediaThreads):
     def __init__(self) -> None:
         super().__init__(threads=1)
 
-    def lane(self, deliver: Callable[[list[R]], None], limit: int) -> Lane[R]:
-        loop = asyncio.get_running_loop()
-        return InlineLane(loop, queue.SimpleQueue(), deliver, limit, lambda: None)
+    def lane(
+        self,
+        deliver: Callable[[list[R]], None],
+        limit: int,
+        urgency: Urgency = Urgency.AUDIO,
+    ) -> Lane[R]:
+        return InlineLane(deliver)
 
 
 def opus_packets(count: int) -> list[bytes]:

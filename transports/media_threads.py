@@ -1,13 +1,14 @@
 """The process's few threads for codec work, shared by every peer, and lanes that keep work in order.
 
 A lane is one stream's queue: its jobs run one after another on whichever thread is free, and what
-they return is handed to the event loop in one call however many jobs ran. Threads exist only while
-a lane is open. Jobs know nothing of asyncio.
+they return is handed to the event loop in one call however many jobs ran. Audio goes before
+pictures. Threads exist only while a lane is open. Jobs know nothing of asyncio.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import queue
@@ -15,7 +16,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +26,45 @@ R = TypeVar("R")
 TURN_S = 0.003
 
 
+class Urgency(IntEnum):
+    """Which lane is served first when several wait."""
+
+    AUDIO = 0
+    PICTURES = 1
+    STOP = 2
+
+
+class _Ready:
+    """Lanes that wait for a thread: by urgency, then in order of arrival."""
+
+    def __init__(self) -> None:
+        self._queue: queue.PriorityQueue[tuple[Urgency, int, Lane[Any] | None]]
+        self._queue = queue.PriorityQueue()
+        self._order = itertools.count()
+
+    def put(self, urgency: Urgency, lane: Lane[Any] | None) -> None:
+        self._queue.put((urgency, next(self._order), lane))
+
+    def get(self) -> Lane[Any] | None:
+        return self._queue.get()[2]
+
+
 class MediaThreads:
     """A fixed, small number of daemon threads; started by the first lane, ended after the last."""
 
     def __init__(self, threads: int) -> None:
         self._size = threads
-        self._ready: queue.SimpleQueue[Lane[object] | None] = queue.SimpleQueue()
+        self._ready = _Ready()
         self._threads: list[threading.Thread] = []
         self._lanes = 0
         self._lock = threading.Lock()
 
-    def lane(self, deliver: Callable[[list[R]], None], limit: int) -> Lane[R]:
+    def lane(
+        self,
+        deliver: Callable[[list[R]], None],
+        limit: int,
+        urgency: Urgency = Urgency.AUDIO,
+    ) -> Lane[R]:
         """Open a lane. Call on the event loop; `deliver` is called there with results in order.
 
         `limit` is how many jobs may wait; beyond it the oldest is dropped and counted.
@@ -42,7 +72,7 @@ class MediaThreads:
         with self._lock:
             self._lanes += 1
             if not self._threads:
-                self._ready = queue.SimpleQueue()
+                self._ready = _Ready()
                 self._threads = [
                     threading.Thread(
                         target=_work, args=(self._ready,), name=f"media {i}", daemon=True
@@ -52,14 +82,14 @@ class MediaThreads:
                 for thread in self._threads:
                     thread.start()
             ready = self._ready
-        return Lane(asyncio.get_running_loop(), ready, deliver, limit, self._release)
+        return Lane(asyncio.get_running_loop(), ready, deliver, limit, self._release, urgency)
 
     def _release(self) -> None:
         with self._lock:
             self._lanes -= 1
             if self._lanes == 0:
                 for _ in self._threads:
-                    self._ready.put(None)
+                    self._ready.put(Urgency.STOP, None)
                 self._threads = []
 
 
@@ -69,10 +99,11 @@ class Lane(Generic[R]):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        ready: queue.SimpleQueue[Lane[object] | None],
+        ready: _Ready,
         deliver: Callable[[list[R]], None],
         limit: int,
         release: Callable[[], None],
+        urgency: Urgency,
     ) -> None:
         self.dropped = 0
         self.failed = 0
@@ -81,6 +112,7 @@ class Lane(Generic[R]):
         self._deliver = deliver
         self._limit = limit
         self._release = release
+        self._urgency = urgency
         self._jobs: deque[Callable[[], list[R]]] = deque()
         self._lock = threading.Lock()
         self._is_busy = False
@@ -98,7 +130,7 @@ class Lane(Generic[R]):
             if self._is_busy:
                 return
             self._is_busy = True
-        self._ready.put(self)  # type: ignore[arg-type]  # a queue of lanes of any result
+        self._ready.put(self._urgency, self)
 
     def close(self) -> None:
         """Nothing is delivered after this returns; a job that is running ends unheard."""
@@ -120,7 +152,7 @@ class Lane(Generic[R]):
                     self._is_busy = False
                     break
                 if time.monotonic() > until:
-                    self._ready.put(self)  # type: ignore[arg-type]
+                    self._ready.put(self._urgency, self)
                     break
                 job = self._jobs.popleft()
             try:
@@ -142,7 +174,7 @@ class Lane(Generic[R]):
             self._deliver(results)
 
 
-def _work(ready: queue.SimpleQueue[Lane[object] | None]) -> None:
+def _work(ready: _Ready) -> None:
     while (lane := ready.get()) is not None:
         lane.run()
 

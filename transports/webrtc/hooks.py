@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import threading
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -26,7 +25,6 @@ TESTED_VERSIONS = ("1.16.0",)
 
 _RECEIVER_NAMES = (
     "codecs",
-    "decoder_error",
     "decoder_thread",
     "jitter_buffer",
     "rtcp_task",
@@ -166,12 +164,6 @@ class _Inside:
 
     def set(self, name: str, value: object) -> None:
         setattr(self._receiver, f"_RTCRtpReceiver__{name}", value)
-
-
-def request_picture(receiver: aiortc.RTCRtpReceiver) -> None:
-    """Ask the sender for a whole picture with the next packet that comes in."""
-    event: threading.Event = _Inside(receiver).get("decoder_error")
-    event.set()
 
 
 def watch_arrivals(transport: aiortc.RTCIceTransport, heard: Callable[[], None]) -> None:

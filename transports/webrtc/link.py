@@ -24,7 +24,7 @@ from aiortc import (
 from ...runtime.errors import BadInput
 from .hooks import PacketSink, ice_transports, take_packets, watch_arrivals
 from .ice_restart import IceRestart
-from .signalling import Offer, passive
+from .signalling import Offer, passive, with_fec
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Link:
                 code="invalid_sdp",
                 param="sdp",
             ) from error
-        return connection.localDescription.sdp
+        return with_fec(connection.localDescription.sdp)
 
     def _hook(self) -> None:
         """Plug our sinks in before the local description starts the receivers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from aiortc import RTCConfiguration, RTCIceCandidate, RTCIceServer, sdp
@@ -72,6 +73,16 @@ def passive(answer: str) -> str:
     """The answer with us as DTLS server. aiortc's default is client, and as a client it offers
     only ECDSA ciphers, so peers that present an RSA certificate can't connect."""
     return answer.replace("a=setup:active", "a=setup:passive")
+
+
+def with_fec(answer: str) -> str:
+    """The answer asking for Opus packets that carry a copy of the one before (RFC 7587, 6.1):
+    browsers add it only when told, and then only while they hear of loss."""
+    return re.sub(
+        r"(a=rtpmap:(\d+) opus/48000/2\r\n)",
+        r"\1a=fmtp:\2 minptime=10;useinbandfec=1\r\n",
+        answer,
+    )
 
 
 def parse_candidate(

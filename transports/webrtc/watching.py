@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from ...runtime.frames import VideoFrame
-from ..media_threads import MediaThreads
+from ..media_threads import MediaThreads, Urgency
 from ..pictures import AvPixels
 from .h264_size import h264_size
 from .picture_assembly import CodedPicture, PictureAssembly, begins_picture, vp8_size
@@ -91,7 +91,7 @@ class Camera:
         self._clock = clock
         self._deliver = deliver
         self._refuse = refuse
-        self._lane = threads.lane(self._decoded, limit=8)
+        self._lane = threads.lane(self._decoded, limit=8, urgency=Urgency.PICTURES)
         self._lane_dropped = 0
         self._needs_key = False
         self._ssrc: int | None = None
