@@ -99,7 +99,9 @@ class ThreadedEngine:
             return
         self._inbox.put(Stop())
         await asyncio.shield(self._ended)
-        self._thread.join()
+        # That was its last act: it is gone within microseconds, and join() would block the loop.
+        while self._thread.is_alive():  # noqa: ASYNC110 - a thread sets no event when it is gone
+            await asyncio.sleep(0.001)
 
     def _run(self, worker: Worker) -> None:
         """The thread."""
