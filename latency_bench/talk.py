@@ -91,7 +91,7 @@ async def _with(server: Server, talk: Talk, progress: Callable[[int], None]) -> 
             process.stdin.write(b"\n")
 
     loop = asyncio.get_running_loop()
-    began, cpu_before = loop.time(), cpu_seconds(server.pid)
+    began, cpu_before = loop.time(), await asyncio.to_thread(cpu_seconds, server.pid)
     try:
         async with asyncio.TaskGroup() as people:
             for number in range(talk.sessions):
@@ -99,7 +99,8 @@ async def _with(server: Server, talk: Talk, progress: Callable[[int], None]) -> 
             waiting = people.create_task(all_done.wait(), name="all done")
             await waiting
             found = await metrics(server.url)
-            cpu, seconds = cpu_seconds(server.pid), loop.time() - began
+            seconds = loop.time() - began
+            cpu = await asyncio.to_thread(cpu_seconds, server.pid)
             may_leave.set()
     except* (BenchFailed, TimeoutError) as errors:
         first = errors.exceptions[0]
