@@ -11,10 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+TESTS = ("seen", "unseen", "seen-new", "unseen-new")
+
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("make_scenes", ()),
-    ("make_speech", ("--split", "seen", "--to", "4")),
-    ("make_speech", ("--split", "unseen", "--to", "4")),
+    *(("make_speech", ("--split", split, "--to", "4")) for split in TESTS),
     ("make_speech", ("--split", "train", "--to", "160")),
     ("train_vision", ("--minutes", "{vision}")),
     ("train_audio", ("--minutes", "{audio}")),

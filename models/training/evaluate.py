@@ -2,8 +2,9 @@
 
     python -m visavis.models.training.evaluate --out models/weights/nano.eval.json
 
-Spoken questions come from the pool's test splits (`seen`: voices trained on, other sentences and
-seeds; `unseen`: a speaker never trained on), pictures from unseen renderings. Everything goes
+Spoken questions come from the pool's test splits: `seen`, by voices trained on, and `unseen`, by a
+speaker never trained on, in trained phrasings; `-new`, in phrasings held out. Recordings and
+pictures are unseen renderings. Everything goes
 through the runtime's own streaming path, window by window.
 """
 
@@ -165,7 +166,7 @@ def main() -> None:
     pictures.refresh()
     report: dict[str, Any] = {"model": weights.config.name, "training": weights.notes}
     tallies = {"typed": typed(model, pictures, args.samples, args.seed)}
-    for split in ("seen", "unseen"):
+    for split in ("seen", "unseen", "seen-new", "unseen-new"):
         pool = Utterances(args.speech, split)
         pool.refresh()
         tallies[split] = spoken(model, pool, pictures, args.samples, args.seed)

@@ -48,28 +48,21 @@ class Heard:
 
 
 class HeardPool:
-    """All heard utterances of a split; `refresh` takes in new files."""
+    """All heard utterances of a split; `refresh` reads again when the encoder listened again."""
 
     def __init__(self, folder: Path, split: str) -> None:
         self.folder, self.split = folder, split
         self.items: list[Heard] = []
-        self._known: set[str] = set()
+        self._known: dict[str, int] = {}
         self.refresh()
 
     def refresh(self) -> int:
-        """Read new files; the number of utterances now held."""
-        for path in sorted(self.folder.glob(f"{self.split}-*.npz")):
-            if path.name in self._known:
-                continue
-            self._known.add(path.name)
-            with np.load(path, allow_pickle=False) as shard:
-                chances, latents = shard["chances"], shard["latents"]
-                offsets = shard["offsets"]
-                names = zip(shard["texts"], shard["voices"], strict=True)
-                for i, (text, voice) in enumerate(names):
-                    part = slice(offsets[i], offsets[i + 1])
-                    found = chances[part].astype(np.float32)
-                    self.items.append(Heard(str(text), found, latents[part], str(voice)))
+        """Read all files if any of them is new; the number of utterances now held."""
+        paths = sorted(self.folder.glob(f"{self.split}-[0-9]*.npz"))
+        found = {path.name: path.stat().st_mtime_ns for path in paths}
+        if found != self._known:
+            self._known = found
+            self.items = [item for path in paths for item in _read(path)]
         return len(self.items)
 
     def draw(self, rng: random.Random) -> Heard:
@@ -77,12 +70,27 @@ class HeardPool:
         return rng.choice(self.items)
 
 
-def listen(encoder: AudioEncoder, pool: Utterances, out: Path, split: str) -> None:
+def _read(path: Path) -> list[Heard]:
+    with np.load(path, allow_pickle=False) as shard:
+        chances, latents, offsets = shard["chances"], shard["latents"], shard["offsets"]
+        texts, voices = shard["texts"], shard["voices"]
+    items: list[Heard] = []
+    for i, (text, voice) in enumerate(zip(texts, voices, strict=True)):
+        part = slice(offsets[i], offsets[i + 1])
+        found = chances[part].astype(np.float32)
+        items.append(Heard(str(text), found, latents[part], str(voice)))
+    return items
+
+
+def listen(
+    encoder: AudioEncoder, pool: Utterances, out: Path, split: str, files: int | None = None
+) -> None:
     """Run the encoder over a pool and write files of 2,048 utterances."""
     out.mkdir(parents=True, exist_ok=True)
     size = 2048
     with torch.inference_mode():
-        for first in range(0, len(pool.pcm), size):
+        last = len(pool.pcm) if files is None else min(len(pool.pcm), files * size)
+        for first in range(0, last, size):
             chances: list[npt.NDArray[np.float16]] = []
             latents: list[npt.NDArray[np.float16]] = []
             offsets = [0]
@@ -121,6 +129,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="+", default=["train", "seen", "unseen"])
     parser.add_argument("--pool", type=Path, default=Path("build/data/speech"))
     parser.add_argument("--out", type=Path, default=Path("build/training"))
+    parser.add_argument("--files", type=int, default=None, help="at most so many per split")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -131,7 +140,7 @@ def main() -> None:
     for split in args.splits:
         pool = Utterances(args.pool, split)
         pool.refresh()
-        listen(encoder, pool, args.out / "heard", split)
+        listen(encoder, pool, args.out / "heard", split, args.files)
 
 
 if __name__ == "__main__":

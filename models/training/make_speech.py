@@ -37,7 +37,8 @@ from .words import COMMON_WORDS
 FOLDER = Path("build/data/speech")
 SHARD = 256
 """Utterances in a shard."""
-SPLITS = ("train", "seen", "unseen")
+SPLITS = ("train", "seen", "unseen", "seen-new", "unseen-new")
+"""Tests: by voices trained on and by the one that never is, each in trained and in new phrasings."""
 NOT_SPEECH = 0.04
 RANDOM_WORDS = 0.15
 
@@ -88,7 +89,7 @@ def _text(rng: random.Random, split: str) -> str:
         heard = question_text(rng, "train").split()  # half from the closed vocabulary
         words = [rng.choice(heard if rng.random() < 0.4 else COMMON_WORDS) for _ in range(wanted)]
         return " ".join(words)
-    return question_text(rng, "train" if split == "train" else "test")
+    return question_text(rng, "test" if split.endswith("-new") else "train")
 
 
 def _phrases(rng: random.Random, text: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
@@ -110,7 +111,7 @@ def plan(rng: random.Random, split: str) -> Plan:
     speaker: Speaker | None = None
     manner = Manner()
     words_per_minute, pitch, melody = 170.0, 50, 50
-    if split == "unseen":
+    if split.startswith("unseen"):
         engine, voice = "flite", speech.UNSEEN_FLITE_VOICE
         manner = Manner(tempo=_log_uniform(rng, 0.9, 1.15))
     else:

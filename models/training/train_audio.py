@@ -35,7 +35,7 @@ class Utterances:
 
     def refresh(self) -> int:
         """Read new shards; the number of utterances now held."""
-        for path in sorted(self.folder.glob(f"{self.split}-*.npz")):
+        for path in sorted(self.folder.glob(f"{self.split}-[0-9]*.npz")):
             if path.name in self._known:
                 continue
             self._known.add(path.name)

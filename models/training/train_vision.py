@@ -32,7 +32,7 @@ class Pictures:
 
     def refresh(self) -> int:
         """Read new shards; the number of pictures now held."""
-        for path in sorted(self.folder.glob(f"{self.split}-*.npz")):
+        for path in sorted(self.folder.glob(f"{self.split}-[0-9]*.npz")):
             if path.name not in self._known:
                 self._known.add(path.name)
                 with np.load(path, allow_pickle=False) as shard:
