@@ -18,6 +18,7 @@ test("every problem says what to do and what works meanwhile", () => {
     const microphone = explain("microphone", problem);
     assert.match(microphone.body, /type your questions/, problem);
     assert.notEqual(microphone.title, "");
+    assert.match(explain("both", problem).body, /type your questions/, problem);
     if (problem !== Problem.INSECURE) assert.match(explain("camera", problem).body, /by voice alone/, problem);
   }
   assert.match(explain("microphone", Problem.INSECURE).body, /https.*localhost/);

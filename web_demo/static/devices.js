@@ -34,16 +34,17 @@ export function classify(error) {
 
 /**
  * What to tell a person, and what they can do.
- * @param {"microphone"|"camera"} what
+ * @param {"microphone"|"camera"|"both"} what
  * @param {string} problem one of Problem
  * @returns {{title: string, body: string}}
  */
 export function explain(what, problem) {
   const meanwhile =
-    what === "microphone"
-      ? "Until then you can type your questions; the answers are still spoken."
-      : "The conversation goes on by voice alone.";
-  const it = what === "microphone" ? "microphone" : "camera";
+    what === "camera"
+      ? "The conversation goes on by voice alone."
+      : "Until then you can type your questions; the answers are still spoken.";
+  if (what === "both" && problem !== Problem.INSECURE) return explainTogether(problem, meanwhile);
+  const it = what === "camera" ? "camera" : "microphone";
   switch (problem) {
     case Problem.REFUSED:
       return {
@@ -68,9 +69,26 @@ export function explain(what, problem) {
     default:
       return {
         title: `The ${it} did not start`,
-        body: `Try again, or choose another one in the settings. ${meanwhile}`,
+        body: `Try again, or choose another one under “Devices”. ${meanwhile}`,
       };
   }
+}
+
+function explainTogether(problem, meanwhile) {
+  const titles = {
+    [Problem.REFUSED]: "Microphone and camera are not allowed",
+    [Problem.MISSING]: "No microphone and no camera were found",
+    [Problem.BUSY]: "Microphone and camera are in use elsewhere",
+  };
+  const remedies = {
+    [Problem.REFUSED]: "Press the microphone, camera or lock symbol beside the address, choose “Allow”, then try again.",
+    [Problem.MISSING]: "Plug them in or switch them on, then try again.",
+    [Problem.BUSY]: "Another program or tab holds them. Close that one, then try again.",
+  };
+  return {
+    title: titles[problem] ?? "Microphone and camera did not start",
+    body: `${remedies[problem] ?? "Try again, or choose others under “Devices”."} ${meanwhile}`,
+  };
 }
 
 /** Can this page ask for devices at all? */

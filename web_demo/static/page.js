@@ -179,12 +179,7 @@ async function start() {
   takeMicrophone(media.microphone);
   takeCamera(media.camera);
   microphoneProblem = media.microphoneProblem;
-  if (media.microphoneProblem !== null) {
-    explain("microphone", media.microphoneProblem, had ? tryMicrophone : null);
-  }
-  if (media.cameraProblem !== null && had) {
-    explain("camera", media.cameraProblem, tryCamera);
-  }
+  explainBoth(media, had);
   void fillDevices();
   await connect(token);
 }
@@ -327,9 +322,20 @@ async function tryMicrophone() {
   }
 }
 
+/** One notice where one thing holds both back. */
+function explainBoth({ microphoneProblem: ear, cameraProblem: eye }, had) {
+  if (!had) explain("microphone", devices.Problem.INSECURE, null);
+  else if (ear !== null && ear === eye) explain("both", ear, start);
+  else {
+    if (ear !== null) explain("microphone", ear, tryMicrophone);
+    if (eye !== null) explain("camera", eye, tryCamera);
+  }
+}
+
 function explain(what, problem, again) {
   const actions = again === null ? [] : [{ label: "Try again", act: again }];
-  notices.show(what, { ...devices.explain(what, problem), actions });
+  const subject = what === "both" ? "microphone" : what;
+  notices.show(subject, { ...devices.explain(what, problem), actions });
 }
 
 async function fillDevices() {
@@ -498,9 +504,9 @@ function drawTiming() {
   if (ledger === null) return;
   draw($("timing-table"), ledger.latencies);
   const first = rows(ledger.latencies).find((row) => row.key === "first_audio");
-  const turn = ledger.turn === null ? "" : `turn ${ledger.turn}`;
-  const words = first?.ms == null ? "" : `first audio ${inWords(first.ms)}`;
-  $("timing-headline").textContent = [turn, words].filter(Boolean).join(" · ") || "last turn";
+  const time = first?.ms == null ? "" : inWords(first.ms);
+  const name = pickedLedger !== null && ledger.turn !== null ? `turn ${ledger.turn}` : "first audio";
+  $("timing-headline").textContent = time === "" ? "" : `${name} ${time}`;
 }
 
 const isCalling = () => !["ended", "lost"].includes(status.state);
@@ -661,7 +667,10 @@ async function open() {
   setBusy(null);
   drawControls();
   requestAnimationFrame(everyFrame);
-  if (!devices.canAsk()) explain("microphone", devices.Problem.INSECURE, null);
+  if (!devices.canAsk()) {
+    explain("microphone", devices.Problem.INSECURE, null);
+    $("start-note").hidden = true; // it speaks of microphone and camera
+  }
   const [config, health] = await Promise.allSettled([getJson("/config.json"), getJson("/health")]);
   if (config.status === "fulfilled") {
     settings = { ...settings, ...config.value };
