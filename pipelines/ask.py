@@ -6,15 +6,18 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from ..runtime.errors import BadInput, ConfigError
+from ..runtime.frames import AudioChunk, VideoFrame
 from ..runtime.runner import SessionRunner
 from ..runtime.settings import Settings
 from .assembly import make_pipeline
 from .file_peer import FilePeer, SkippingClock, Talk
+from .pipeline import Pipeline
 
 EXIT_BAD_INPUT = 2
 EXIT_NO_ANSWER = 3
@@ -34,7 +37,10 @@ def ask(
     `{"transcript", "answer", "ledger"}`. Returns the exit status."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     try:
-        talk = asyncio.run(_converse(settings, audio, text, video, is_real_time))
+        clock = SkippingClock()
+        pipeline = make_pipeline(settings, clock)
+        recording = _open(audio, video)
+        talk = asyncio.run(_converse(pipeline, clock, recording, text, is_real_time))
     except BadInput as error:
         sys.stderr.write(f"visavis: {error}\n")
         return EXIT_BAD_INPUT
@@ -51,22 +57,32 @@ def ask(
     return 0 if answer else EXIT_NO_ANSWER
 
 
-async def _converse(
-    settings: Settings,
-    audio: Path | None,
-    text: str | None,
-    video: Path | None,
-    is_real_time: bool,
-) -> Talk:
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What the microphone hears and the camera sees; None where there is none."""
+
+    audio: Iterator[AudioChunk] | None
+    video: Iterator[VideoFrame] | None
+
+
+def _open(audio: Path | None, video: Path | None) -> Recording:
+    """Raises `BadInput` for a file that can't be used, before a model is loaded."""
     from ..transports.files import read_audio, read_video
 
-    # Opened first: a file that is not there is told before a model is loaded.
-    chunks = None if audio is None else read_audio(audio)
-    pictures = None if video is None else read_video(video)
-    clock = SkippingClock()
-    pipeline = make_pipeline(settings, clock)
-    await pipeline.load()
+    return Recording(
+        None if audio is None else read_audio(audio), None if video is None else read_video(video)
+    )
+
+
+async def _converse(
+    pipeline: Pipeline,
+    clock: SkippingClock,
+    recording: Recording,
+    text: str | None,
+    is_real_time: bool,
+) -> Talk:
     try:
+        await pipeline.load()
         peer = FilePeer(clock, is_real_time=is_real_time)
         runner = pipeline.converse(peer)
         if not isinstance(runner, SessionRunner):
@@ -76,7 +92,7 @@ async def _converse(
             )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(runner.run(), name="conversation")
-            await peer.perform(runner, chunks, pictures, text)
+            await peer.perform(runner, recording.audio, recording.video, text)
         return peer.talk
     finally:
         await pipeline.close()

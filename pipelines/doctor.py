@@ -49,7 +49,10 @@ class Finding:
 def doctor(settings: Settings, *, as_json: bool) -> int:
     """Prints every finding; exit status 1 when something that a call needs is missing."""
     logging.disable()  # a part that fails here says so in its finding
-    findings = list(examine(settings))
+    try:
+        findings = list(examine(settings))
+    finally:
+        logging.disable(logging.NOTSET)
     if as_json:
         sys.stdout.write(json.dumps([asdict(finding) for finding in findings]) + "\n")
     else:

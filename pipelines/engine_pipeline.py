@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -65,11 +66,10 @@ class EnginePipeline:
         self._voice: OwnedVoice | None = None
 
     async def load(self) -> None:
-        """The voice first: a process of its own that starts while the engine's thread works."""
+        """Both at once: the voice is a process of its own, the engine a thread."""
         self._voice = self._make_voice()
-        await self._voice.ready()
         self._engine = self._make_engine()
-        await self._engine.ready()
+        await asyncio.gather(self._voice.ready(), self._engine.ready())
 
     async def ended(self) -> str:
         """The engine's end is the pipeline's; a voice that dies is started again by itself."""

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Protocol, runtime_checkable
 
-from ..runtime.ledger import LatencyTotals
+from ..runtime.ledger import Histogram, LatencyTotals
 from .calls import Calls
 from .loop_lag import Lag
 
 QUANTILES = (0.5, 0.95, 0.99)
 
 
+@runtime_checkable
+class Measured(Protocol):
+    """A peer that knows what became of the media on its way in."""
+
+    @property
+    def receive_delay(self) -> Histogram:
+        """Milliseconds that packets were held."""
+        ...
+
+    @property
+    def media_counts(self) -> Mapping[str, int]:
+        """What was lost or dropped."""
+        ...
+
+
 def prometheus(calls: Calls, lag: Lag, totals: LatencyTotals) -> str:
     """One line per value. Latencies are in milliseconds, as everywhere in visavis."""
-    return "\n".join((*_of_calls(calls), *_of_lag(lag), *_of_totals(totals), ""))
+    parts = (*_of_calls(calls), *_of_media(calls), *_of_lag(lag), *_of_totals(totals), "")
+    return "\n".join(parts)
 
 
 def _of_calls(calls: Calls) -> Iterator[str]:
@@ -28,6 +46,24 @@ def _of_calls(calls: Calls) -> Iterator[str]:
     ):
         yield f"# TYPE visavis_sessions_{name}_total counter"
         yield f"visavis_sessions_{name}_total {value}"
+
+
+def _of_media(calls: Calls) -> Iterator[str]:
+    """Of the conversations under way."""
+    delay, counts = Histogram(), Counter[str]()
+    for call in calls:
+        if isinstance(call.peer, Measured):
+            delay.merge(call.peer.receive_delay)
+            counts.update(call.peer.media_counts)
+    if delay.count:
+        yield "# TYPE visavis_receive_delay_ms gauge"
+        for share in (*QUANTILES, 1.0):
+            value = delay.quantile(share)
+            yield f'visavis_receive_delay_ms{{quantile="{share:g}"}} {value:.3f}'
+    if counts:
+        yield "# TYPE visavis_media gauge"
+    for name, count in sorted(counts.items()):
+        yield f'visavis_media{{what="{name}"}} {count}'
 
 
 def _of_lag(lag: Lag) -> Iterator[str]:

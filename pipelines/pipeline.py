@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from ..runtime.errors import EngineDied, EngineFull
+from ..runtime.errors import EngineDied, EngineFull, VisavisError
 from ..runtime.ledger import LatencyTotals
 from ..runtime.protocols import Transport
 from .calls import Conversation
@@ -67,8 +67,11 @@ class PipelineHost:
         try:
             await self.pipeline.load()
         except Exception as error:  # whatever it was, the people at the door must be told
-            log.exception("the pipeline could not be loaded")
-            self._fail(f"{type(error).__name__}: {error}")
+            if isinstance(error, VisavisError):  # it says all there is to say
+                self._fail(str(error))
+            else:
+                log.exception("the pipeline could not be loaded")
+                self._fail(f"{type(error).__name__}: {error}")
             return
         # What lives now lives as long as the process: the collector need not walk it again.
         gc.collect()

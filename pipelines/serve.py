@@ -27,8 +27,17 @@ BACKLOG = 128
 def serve(settings: Settings) -> int:
     """Runs until SIGINT or SIGTERM, or until the pipeline dies; returns the exit status."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with _listen(settings.server) as listening, asyncio.Runner(loop_factory=_loop()) as runner:
-        return runner.run(_serve(settings, listening))
+    with _listen(settings.server) as listening:
+        # All that is looked for on disk is found before the loop runs.
+        server = _Server(settings, listening)
+        with asyncio.Runner(loop_factory=_loop()) as runner:
+            runner.run(server.serve(sockets=[listening]))
+    if server.death is not None:
+        sys.stderr.write(
+            f"visavis: the {settings.engine.pipeline} pipeline ended: {server.death}\n"
+        )
+        return 1
+    return 0
 
 
 def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -51,45 +60,35 @@ def _listen(server: ServerSettings) -> socket.socket:
         ) from error
 
 
-async def _serve(settings: Settings, listening: socket.socket) -> int:
-    deaths: list[str] = []
+class _Server(uvicorn.Server):
+    """uvicorn that says when it listens, stops when the pipeline is dead, and leaves quietly."""
 
-    def on_death(why: str) -> None:
-        deaths.append(why)
-        server.should_exit = True
-
-    application = app(
-        settings, lambda: make_pipeline(settings), answerer, page(), on_death=on_death
-    )
-    server = _Server(
-        uvicorn.Config(
+    def __init__(self, settings: Settings, listening: socket.socket) -> None:
+        """Imports and finds everything; nothing runs yet."""
+        self.death: str | None = None
+        self._settings = settings
+        self._listening = listening
+        application = app(
+            settings, make_pipeline(settings), answerer(settings), page(), on_death=self._die
+        )
+        config = uvicorn.Config(
             application,
             log_config=None,
             access_log=False,
             server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=STOP_S,
-        ),
-        lambda: _greet(settings, listening),
-    )
-    await server.serve(sockets=[listening])
-    if deaths:
-        sys.stderr.write(f"visavis: the {settings.engine.pipeline} pipeline ended: {deaths[0]}\n")
-        return 1
-    return 0
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that says when it listens, and leaves with status 0 when asked to stop."""
-
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        )
         super().__init__(config)
-        self._on_listening = on_listening
+
+    def _die(self, why: str) -> None:
+        self.death = why
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._on_listening()
+            _greet(self._settings, self._listening)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -36,13 +36,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def app(
     settings: Settings,
-    make_pipeline: Callable[[], Pipeline],
-    answer: Callable[[Settings], Answer],
+    pipeline: Pipeline,
+    answer: Answer,
     page: Page | None,
     *,
     on_death: Callable[[str], None] = lambda why: None,
 ) -> Starlette:
-    """The application. `make_pipeline` and `answer` are called on the event loop, at the start.
+    """The application. It loads `pipeline` when it starts and closes it when it stops.
 
     `on_death` is told when the pipeline failed; the server then still says so to whoever asks.
     """
@@ -56,11 +56,9 @@ def app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        host = PipelineHost(make_pipeline(), PATIENCE_S)
+        host = PipelineHost(pipeline, PATIENCE_S)
         async with asyncio.TaskGroup() as tasks:
-            calls = Calls(
-                answer(settings), host.pipeline.converse, settings.server.max_sessions, tasks
-            )
+            calls = Calls(answer, pipeline.converse, settings.server.max_sessions, tasks)
             desk = Desk(settings, host, calls, LoopLag())
             desks.append(desk)
 
@@ -78,7 +76,7 @@ def app(
                 await calls.close("the server is shutting down")
                 for watcher in watchers:
                     watcher.cancel()
-                await host.pipeline.close()
+                await pipeline.close()
                 desks.clear()
 
     routes = [

@@ -11,7 +11,6 @@ from visavis.runtime.frames import AudioChunk, Pcm, VideoFrame
 from visavis.runtime.ledger import LatencyTotals
 from visavis.runtime.mailboxes import Bounded, Latest, MailboxClosed
 from visavis.runtime.protocols import Playout, Transport
-from visavis.runtime.settings import Settings
 
 
 class SilentPlayout:
@@ -111,17 +110,14 @@ class FakePipeline:
         self.is_closed = True
 
 
-def answerer(peers: list[FakePeer]) -> Callable[[Settings], Answer]:
+def answerer(peers: list[FakePeer]) -> Answer:
     """Each peer made is appended to `peers`."""
 
-    def make(_: Settings) -> Answer:
-        async def answer(sdp: str) -> tuple[str, Peer]:
-            if "broken" in sdp:
-                raise BadInput("the offer is broken: send another", code="invalid_sdp", param="sdp")
-            peer = FakePeer()
-            peers.append(peer)
-            return f"answer to {sdp}", peer
+    async def answer(sdp: str) -> tuple[str, Peer]:
+        if "broken" in sdp:
+            raise BadInput("the offer is broken: send another", code="invalid_sdp", param="sdp")
+        peer = FakePeer()
+        peers.append(peer)
+        return f"answer to {sdp}", peer
 
-        return answer
-
-    return make
+    return answer
