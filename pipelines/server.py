@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -46,6 +47,7 @@ def app(
 
     `on_death` is told when the pipeline failed; the server then still says so to whoever asks.
     """
+    mimetypes.init()  # reads files: not when the first page is asked for
     desks: list[Desk] = []
 
     def with_desk(handler: Callable[[Request, Desk], Awaitable[Response]]) -> Handler:
