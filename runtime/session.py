@@ -319,6 +319,7 @@ class Session:
         self, event: TranscriptChanged, now: float, stamps: dict[str, float]
     ) -> list[Effect]:
         self._latents.update(stamps)
+        self._count_modal(stamps)
         if event.pts <= self._closed_pts or event.text == self._transcript:
             return []
         self._transcript = event.text

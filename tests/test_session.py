@@ -38,6 +38,7 @@ from visavis.runtime.events import (
     StageFailed,
     TextTyped,
     TokensReady,
+    TranscriptChanged,
     VoiceActivity,
     VoiceReady,
 )
@@ -569,6 +570,8 @@ def test_the_ledger_of_a_turn_has_what_the_engine_stamped() -> None:
     assert ms["fusion"] == pytest.approx(3)  # from the start of the shadow at 1.005
     assert totals.histograms["fusion"].count == 1
     assert totals.histograms["modal_audio"].count == 13
+    session.handle(TranscriptChanged("what", 14 * 512), 1.1, stamps)
+    assert totals.histograms["modal_audio"].count == 14
 
 
 def test_pcm_of_a_turn_is_played_untouched() -> None:

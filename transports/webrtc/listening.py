@@ -15,12 +15,16 @@ from aiortc.rtp import RtpPacket
 
 from ...runtime.errors import BadInput
 from ...runtime.frames import HEARING_RATE, AudioChunk
+from ...runtime.ledger import Histogram
 from ..jitter_buffer import JitterBuffer, JitterCounts, JitterLimits, Piece
 from ..media_threads import MediaThreads
 from ..opus import CLOCK_RATE, Decoder, new_decoder, packet_samples
 from .sync import SenderClock
 
 log = logging.getLogger(__name__)
+
+LATE_LOOP_S = 0.010
+"""A timer later than this says that the event loop stood still, and its sockets with it."""
 
 _STEP = CLOCK_RATE // HEARING_RATE
 
@@ -81,6 +85,8 @@ class Microphone:
         self._timer: asyncio.TimerHandle | None = None
         self._ssrc: int | None = None
         self.bad_packets = 0
+        self.held_ms = Histogram()
+        """How long the jitter buffer held each packet."""
 
     @property
     def counts(self) -> JitterCounts:
@@ -126,9 +132,19 @@ class Microphone:
             self._timer = None
         now = self._now()
         if pieces := self._buffer.pop(now):
+            for piece in pieces:
+                if not piece.concealed:
+                    self.held_ms.add((now - piece.arrived) * 1e3)
             self._lane.put(lambda: self._timeline.decode(pieces))
         if (due := self._buffer.next_due()) is not None:
-            self._timer = self._loop.call_later(max(0.0, due - now), self._drain)
+            self._timer = self._loop.call_later(max(0.0, due - now), self._due, due)
+
+    def _due(self, due: float) -> None:
+        """Nothing came in time. If the loop itself was late, what came meanwhile goes first."""
+        if self._now() - due > LATE_LOOP_S:
+            self._timer = self._loop.call_later(LATE_LOOP_S, self._drain)
+        else:
+            self._drain()
 
     def _decoded(self, chunks: list[tuple[AudioChunk, int]]) -> None:
         for chunk, timestamp in chunks:

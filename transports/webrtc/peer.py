@@ -19,6 +19,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from ...runtime.errors import BadInput
 from ...runtime.frames import AudioChunk, VideoFrame
+from ...runtime.ledger import Histogram
 from ...runtime.mailboxes import Bounded, Latest
 from ...runtime.protocols import Playout
 from ...runtime.settings import WebrtcSettings
@@ -111,6 +112,23 @@ class Peer:
     def jitter(self) -> JitterCounts:
         """What happened to the client's audio packets."""
         return self._microphone.counts
+
+    @property
+    def receive_delay(self) -> Histogram:
+        """Milliseconds that the jitter buffer held the client's packets."""
+        return self._microphone.held_ms
+
+    @property
+    def media_counts(self) -> Mapping[str, int]:
+        """What was lost or dropped on the way in: packets, audio chunks, pictures, messages."""
+        jitter = self._microphone.counts
+        return {
+            "packets_lost": jitter.lost,
+            "packets_late": jitter.late,
+            "audio_dropped": self.audio.dropped + self._microphone.dropped,
+            "pictures_dropped": self.video.dropped,
+            "messages_dropped": self.messages.dropped,
+        }
 
     async def connect(self, offer: Offer) -> str:
         """Answer an offer on a connection of its own; what was connected before is closed."""
