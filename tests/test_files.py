@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -29,6 +30,7 @@ def wav(path: Path, *, rate: int = 16_000, channels: int = 1, samples: int = 16_
 def film(
     path: Path, codec: str, *, pictures: int = 10, rate: int = 10, sound: bool = False
 ) -> Path:
+    out: Any  # PyAV names no types for what it writes
     with av.open(str(path), "w") as out:
         video = out.add_stream(codec, rate=rate)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
@@ -90,6 +92,7 @@ def test_a_still_picture_repeats(tmp_path: Path) -> None:
     path = tmp_path / "still.png"
     rgb = np.zeros((30, 40, 3), np.uint8)
     rgb[:, 20:] = (250, 0, 0)
+    out: Any
     with av.open(str(path), "w", format="image2") as out:
         stream = out.add_stream("png", rate=1)
         stream.width, stream.height, stream.pix_fmt = 40, 30, "rgb24"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
 import pytest
@@ -10,9 +12,9 @@ from visavis.transports.webrtc.h264_size import h264_size
 
 
 def coded(width: int, height: int, profile: str) -> bytes:
-    context = av.VideoCodecContext.create("libx264", "w")
+    context: Any = av.VideoCodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-    context.framerate = 30  # type: ignore[assignment]  # any rational does
+    context.framerate = 30
     context.options = {"profile": profile, "tune": "zerolatency", "preset": "ultrafast"}
     frame = av.VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), format="rgb24")
     packets = context.encode(frame.reformat(format="yuv420p"))

@@ -17,7 +17,10 @@ def test_the_installed_aiortc_is_one_it_was_tested_with() -> None:
 
 
 def test_another_version_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "version", lambda name: "2.0.0")
+    def newer(name: str) -> str:
+        return "2.0.0"
+
+    monkeypatch.setattr(hooks, "version", newer)
     with pytest.raises(HookError, match=r"aiortc 2\.0\.0 .* pip install aiortc==1\.16\.0"):
         check_aiortc.__wrapped__()
 

@@ -62,9 +62,8 @@ def test_media_data_and_dtls_go_on_over_new_sockets() -> None:
             assert "welcome" in await asyncio.wait_for(client.messages.get(), 20)
             while len(peer.audio):
                 await peer.audio.get()
-            for _ in range(10):
-                after = await peer.audio.get()
-            assert after.pts > chunk.pts and peer.closed_why is None
+            after = [await peer.audio.get() for _ in range(10)]
+            assert after[-1].pts > chunk.pts and peer.closed_why is None
             # and once more
             restart, offer = await restarted_offer(client)
             assert await finish(client, restart, await peer.restart(offer))

@@ -133,8 +133,17 @@ def test_packets_held_up_and_let_go_together_are_all_heard() -> None:
     arrivals = [(max(at, 2.3) if 100 <= n < 115 else at, n) for at, n in trace(400)]
     ours = run(sorted(arrivals))
     assert set(ours.held) == set(range(400))
+    invented = sum(p.samples for _, p in ours.pieces if p.concealed)
+    assert invented <= 0.3 * 48_000
     late = [ours.held[number] for number in range(170, 400)]
     assert max(late) == 0.0 and ours.buffer.target_s == pytest.approx(0.020)
+
+
+def test_a_path_that_becomes_longer_costs_its_length_once() -> None:
+    arrivals = [(at + 0.150 if number >= 100 else at, number) for at, number in trace(800)]
+    ours = run(arrivals)
+    assert set(ours.held) == set(range(800)) and max(ours.held.values()) == 0.0
+    assert sum(p.samples for _, p in ours.pieces if p.concealed) <= 0.150 * 48_000
 
 
 def test_reordered_packets_come_out_in_order() -> None:

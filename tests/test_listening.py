@@ -71,6 +71,34 @@ def test_another_sender_takes_over_without_a_gap() -> None:
     assert microphone.counts.restarts == 1
 
 
+def test_a_loop_that_stood_still_invents_nothing_for_what_waited_in_its_sockets() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        chunks: list[AudioChunk] = []
+        late_s = 0.0
+        microphone = Microphone(
+            InlineThreads(),
+            JitterLimits(),
+            SenderClock(),
+            chunks.append,
+            lambda: loop.time() + late_s,
+        )
+        packets = opus_packets(50)
+        for number in range(10):
+            microphone.push(rtp(number, packets[number]), "opus", loop.time())
+            await asyncio.sleep(STEP_S)
+        await asyncio.sleep(0.059)
+        late_s = 0.6  # the timer is about to run, and finds that much more time gone by
+        await asyncio.sleep(0.005)
+        for number in range(10, 40):
+            microphone.push(rtp(number, packets[number]), "opus", loop.time() + late_s)
+        microphone.close()
+        assert [chunk.pts for chunk in chunks] == [320 * n for n in range(40)]
+        assert not any(chunk.concealed for chunk in chunks)
+
+    run_virtual(main())
+
+
 def test_what_is_no_opus_is_counted_and_harms_nothing() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transport_fakes import tone
+from transport_fakes import Report, recorder, tone
 
 from visavis.runtime.clock import run_virtual
 from visavis.runtime.frames import AudioChunk, Picture, VideoFrame
@@ -111,8 +111,8 @@ def test_a_muted_microphone_is_time_without_sound() -> None:
 def test_the_voice_is_paced_reported_and_cut() -> None:
     async def main() -> None:
         peer = Loopback(delay_ms=50)
-        reports: list[tuple[int, int, bool, float]] = []
-        peer.set_played(lambda *report: reports.append(report))
+        reports: list[Report] = []
+        peer.set_played(recorder(reports))
         peer.playout.play(1, tone(2000, 48_000), is_last=True)
         await asyncio.sleep(0.2)
         assert [report[:3] for report in reports] == [

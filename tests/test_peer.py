@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import json
@@ -14,9 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
-from transport_fakes import SETTINGS, Client, PictureTrack, ToneTrack, connected, tone, until
+from transport_fakes import (
+    SETTINGS,
+    Client,
+    PictureTrack,
+    Report,
+    ToneTrack,
+    connected,
+    recorder,
+    tone,
+    until,
+)
 
 from visavis.runtime.errors import BadInput
+from visavis.runtime.frames import AudioChunk
 from visavis.runtime.mailboxes import MailboxClosed
 from visavis.runtime.protocols import Transport
 from visavis.runtime.settings import WebrtcSettings
@@ -55,8 +67,8 @@ def test_audio_pictures_and_messages_come_in() -> None:
 def test_the_voice_goes_out_and_its_position_comes_back() -> None:
     async def main() -> None:
         async with connected() as (client, peer):
-            reports: list[tuple[int, int, bool, float]] = []
-            peer.set_played(lambda *report: reports.append(report))
+            reports: list[Report] = []
+            peer.set_played(recorder(reports))
             peer.playout.play(3, tone(9600, 48_000), is_last=True)
             await until(lambda: bool(reports) and reports[-1][2])
             assert [report[:3] for report in reports] == [
@@ -160,7 +172,7 @@ def test_bad_offers_leave_nothing_behind() -> None:
                 assert str(error) and error.param == "sdp"
             else:  # nothing that we can see is wrong with it: the connection will tell
                 await peer.close("enough")
-        await until(lambda: len(asyncio.all_tasks()) == tasks and open_files() == files)
+        await until(lambda: len(asyncio.all_tasks()) <= tasks and open_files() <= files)
         await until(lambda: media_threads() == [])
         await client.close()
 
@@ -239,12 +251,19 @@ def test_a_client_that_takes_no_audio_still_ends_its_turns() -> None:
 
 def test_the_conversation_survives_a_new_connection() -> None:
     async def main() -> None:
-        async with connected() as (client, peer):
-            chunks = [await peer.audio.get() for _ in range(5)]
-            peer.playout.play(1, tone(960 * 500, 48_000), is_last=False)
-            reports: list[int] = []
-            peer.set_played(lambda turn, samples, is_done, at: reports.append(samples))
-            await until(lambda: len(reports) > 3)
+        async with connected(audio_chunks=1000) as (_, peer):
+            chunks: list[AudioChunk] = []
+
+            async def listen() -> None:
+                with contextlib.suppress(MailboxClosed):
+                    while True:
+                        chunks.append(await peer.audio.get())
+
+            listening = asyncio.create_task(listen())
+            reports: list[Report] = []
+            peer.set_played(recorder(reports))
+            peer.playout.play(1, tone(960 * 1000, 48_000), is_last=False)
+            await until(lambda: len(reports) > 3 and len(chunks) > 3)
             again = Client(ToneTrack())
             await again.accept(await peer.restart(await again.offer()))
             await asyncio.wait_for(again.opened.wait(), 20)
@@ -252,18 +271,15 @@ def test_the_conversation_survives_a_new_connection() -> None:
             assert await peer.messages.get() == {"type": "back"}
             peer.send({"type": "welcome"})
             assert json.loads(await again.messages.get())["type"] == "welcome"
-            before = len(reports)
-            await until(lambda: len(reports) > before + 3)
-            assert reports == sorted(reports) and peer.closed_why is None
-            while len(peer.audio):
-                chunks.append(await peer.audio.get())
-            ends = [
-                chunk.pts + len(chunk.pcm) + after.gap
-                for chunk, after in itertools.pairwise(chunks)
-            ]
-            assert [chunk.pts for chunk in chunks[1:]] == ends
-            assert client.connection.connectionState in ("closed", "connected")
+            said, heard = len(reports), len(chunks)
+            await until(lambda: len(reports) > said + 3 and len(chunks) > heard + 3)
+            positions = [samples for _, samples, _, _ in reports]
+            assert positions == [960 * n for n in range(1, len(positions) + 1)]
+            assert peer.closed_why is None and peer.audio.dropped == 0
+            for before, after in itertools.pairwise(chunks):
+                assert after.pts == before.pts + len(before.pcm) + after.gap
             await again.close()
+        await listening
 
     asyncio.run(main())
 

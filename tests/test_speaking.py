@@ -8,14 +8,12 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
-from transport_fakes import InlineThreads, tone
+from transport_fakes import InlineThreads, Report, recorder, tone
 
 from visavis.runtime.clock import run_virtual
 from visavis.transports.opus import SILENT_PACKET, new_decoder
 from visavis.transports.playout import Sent
 from visavis.transports.webrtc.speaking import Speaker, SpeakerTrack
-
-Report = tuple[int, int, bool, float]
 
 
 class Line:
@@ -26,7 +24,7 @@ class Line:
         self.speaker = Speaker(InlineThreads(), loop.time)
         self.sent: list[tuple[float, Sent]] = []
         self.reports: list[Report] = []
-        self.speaker.set_played(lambda *report: self.reports.append(report))
+        self.speaker.set_played(recorder(self.reports))
         self._task = loop.create_task(self._run())
 
     async def _run(self) -> None:

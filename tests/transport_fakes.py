@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fractions
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -28,6 +29,9 @@ from visavis.transports.opus import new_encoder
 from visavis.transports.webrtc import Peer, answer
 
 R = TypeVar("R")
+
+Report = tuple[int, int, bool, float]
+"""What a playout tells after a packet: turn, samples sent of it, is_done, time."""
 
 SETTINGS = WebrtcSettings()
 
@@ -157,10 +161,13 @@ class Client:
         await asyncio.gather(*self._listening, return_exceptions=True)
 
     def _hear(self, track: MediaStreamTrack) -> None:
+        receive: Any = track.recv  # a frame or a packet, of PyAV's generic types
+
         async def listen() -> None:
-            while True:
-                frame: Any = await track.recv()
-                self.heard.put_nowait(frame.to_ndarray().reshape(-1)[::2])
+            with contextlib.suppress(MediaStreamError):
+                while True:
+                    frame = await receive()
+                    self.heard.put_nowait(frame.to_ndarray().reshape(-1)[::2])
 
         if track.kind == "audio":
             self._listening.append(asyncio.create_task(listen()))
@@ -169,7 +176,7 @@ class Client:
 @asynccontextmanager
 async def connected(
     *tracks: MediaStreamTrack, settings: WebrtcSettings = SETTINGS, **options: int
-) -> AsyncIterator[tuple[Client, Peer]]:
+) -> AsyncGenerator[tuple[Client, Peer]]:
     """A client and its peer with the data channel open."""
     client = Client(*(tracks or (ToneTrack(),)))
     sdp, peer = await answer(await client.offer(), settings, **options)
@@ -180,6 +187,15 @@ async def connected(
     finally:
         await client.close()
         await peer.close("the test is over")
+
+
+def recorder(reports: list[Report]) -> Callable[[int, int, bool, float], None]:
+    """Notes what a playout reports."""
+
+    def played(turn: int, samples: int, is_done: bool, at: float) -> None:
+        reports.append((turn, samples, is_done, at))
+
+    return played
 
 
 async def until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:

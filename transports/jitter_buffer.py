@@ -175,7 +175,8 @@ class JitterBuffer(Generic[T]):
             return min(max(expected + self.target_s, earliest), first.arrived + self.target_s)
         if self._filled >= self.limits.fill_s * self.rate:
             return None
-        return expected + self.target_s + self.limits.patience_s
+        # While packets come, however late, nothing is invented: they are all taken.
+        return max(expected, self._arrived) + self.target_s + self.limits.patience_s
 
     def restart(self) -> None:
         """Another sender takes over (a new SSRC): the next packet is the first again."""
@@ -184,6 +185,7 @@ class JitterBuffer(Generic[T]):
         self._held.clear()
         self._lost.clear()
         self._next_seq = self._suspect = None
+        self._arrived = 0.0
         self._transit = _Transit(deque[float](maxlen=40))
 
     def _anchor(self, seq: int, timestamp: int) -> None:

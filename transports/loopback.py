@@ -18,6 +18,7 @@ from ..runtime.errors import BadInput
 from ..runtime.frames import HEARING_RATE, AudioChunk, Pcm, VideoFrame
 from ..runtime.mailboxes import Bounded, Latest
 from ..runtime.messages import error as error_message
+from ..runtime.protocols import Playout
 from . import json_messages
 from .jitter_buffer import JitterBuffer, JitterCounts, JitterLimits, Piece
 from .playout import PACKET_S, Line, Packetizer, Sent
@@ -72,7 +73,8 @@ class Loopback:
         self.video: Latest[VideoFrame] = Latest()
         self.messages: Bounded[Mapping[str, object]] = Bounded(256)
         self.network = Network(loss, jitter_ms, reorder, delay_ms, seed)
-        self.playout = LoopbackPlayout(self)
+        self._voice = LoopbackPlayout(self)
+        self.playout: Playout = self._voice
         self._receiver = _Receiver(self, limits or JitterLimits())
         self.client = LoopbackClient(self)
 
@@ -81,7 +83,7 @@ class Loopback:
         return self._receiver.buffer.counts
 
     def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
-        self.playout.played = played
+        self._voice.played = played
 
     def send(self, message: Mapping[str, object]) -> None:
         if self.closed_why is None:

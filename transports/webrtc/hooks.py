@@ -97,9 +97,9 @@ def check_aiortc() -> None:
             f"with {', '.join(TESTED_VERSIONS)}: pip install aiortc=={TESTED_VERSIONS[-1]}"
         )
     missing = missing_names(rtcrtpreceiver.RTCRtpReceiver)
-    transport = aiortc.RTCIceTransport(aiortc.RTCIceGatherer(iceServers=[]))
-    missing += [name for name in _ICE_NAMES if not hasattr(transport, name)]
-    missing += [n for n in _CONNECTION_NAMES if not hasattr(transport._connection, n)]
+    inside: Any = aiortc.RTCIceTransport(aiortc.RTCIceGatherer(iceServers=[]))
+    missing += [name for name in _ICE_NAMES if not hasattr(inside, name)]
+    missing += [n for n in _CONNECTION_NAMES if not hasattr(inside._connection, n)]
     if missing:
         raise HookError(
             f"aiortc {found} lacks {', '.join(missing)}: it has been changed since it was "
@@ -124,7 +124,7 @@ def take_packets(
     if inside.get("started"):
         raise HookError("the receiver is started already: hook it before setLocalDescription")
     inside.set("jitter_buffer", _SinkBuffer(sink, inside.get("codecs"), now))
-    handle_rtcp = receiver._handle_rtcp_packet
+    handle_rtcp = inside.method("_handle_rtcp_packet")
 
     async def receive(parameters: RTCRtpReceiveParameters) -> None:
         """aiortc's `receive` without the decoder thread."""
@@ -168,7 +168,8 @@ class _Inside:
 
 def watch_arrivals(transport: aiortc.RTCIceTransport, heard: Callable[[], None]) -> None:
     """`heard` is called for every datagram of the peer: media, data and its consent checks."""
-    connection: Any = transport._connection  # aioice's, untyped from here
+    inside: Any = transport  # for its private names
+    connection = inside._connection
     data_received, request_received = connection.data_received, connection.request_received
 
     def on_data(*arguments: Any) -> None:  # passed on as they are
