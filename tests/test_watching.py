@@ -163,8 +163,10 @@ def test_another_sender_is_shown_from_its_first_whole_picture() -> None:
         for packets in (second.shoot(), second.shoot(key=True), second.shoot()):
             for packet in packets:
                 packet.ssrc = 2  # type: ignore[attr-defined]
+                packet.timestamp += 4_000_000_000  # type: ignore[attr-defined]
             watch.push(packets)
         assert len(watch.seen) == 3
+        assert [frame.pts for frame in watch.seen] == [0, 6000, 9000]
         watch.camera.close()
 
     run_virtual(main())

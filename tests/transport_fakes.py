@@ -161,12 +161,12 @@ class Client:
         await asyncio.gather(*self._listening, return_exceptions=True)
 
     def _hear(self, track: MediaStreamTrack) -> None:
-        receive: Any = track.recv  # a frame or a packet, of PyAV's generic types
+        source: Any = track  # gives frames or packets, of PyAV's generic types
 
         async def listen() -> None:
             with contextlib.suppress(MediaStreamError):
                 while True:
-                    frame = await receive()
+                    frame = await source.recv()
                     self.heard.put_nowait(frame.to_ndarray().reshape(-1)[::2])
 
         if track.kind == "audio":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -165,17 +165,7 @@ class LoopbackClient:
         peer = self._peer
 
         def arrive() -> None:
-            peer.video.put(
-                VideoFrame(
-                    frame.pixels,
-                    frame.width,
-                    frame.height,
-                    frame.pts,
-                    peer.now(),
-                    frame.audio_pts,
-                    frame.source,
-                )
-            )
+            peer.video.put(replace(frame, arrived=peer.now()))
 
         peer.later(peer.network.delay_ms / 1000, arrive)
 

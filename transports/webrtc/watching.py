@@ -6,7 +6,7 @@ Knows VP8 and H.264; nothing of peers or sessions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import av
@@ -21,7 +21,7 @@ from ..media_threads import MediaThreads, Urgency
 from ..pictures import AvPixels
 from .h264_size import h264_size
 from .picture_assembly import CodedPicture, PictureAssembly, begins_picture, vp8_size
-from .sync import SenderClock
+from .sync import VIDEO_RATE, SenderClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ class Camera:
         self._needs_key = False
         self._ssrc: int | None = None
         self._origin: int | None = None
+        self._last_pts: int | None = None
+        self._last_arrived = 0.0
         self._has_refused = False
         self.damaged = 0
 
@@ -109,6 +111,7 @@ class Camera:
             if self._ssrc is not None:
                 self._assembly.lose()
                 self._clock.restart(self._source)
+                self._origin = None
             self._ssrc = packet.ssrc
         data: bytes = getattr(packet, "_data")  # noqa: B009  # set by aiortc, without the descriptor
         pictures, should_ask = self._assembly.push(
@@ -121,7 +124,8 @@ class Camera:
             codec=codec,
         )
         for picture in pictures:
-            self._lane.put(lambda picture=picture: self._decode(picture))  # type: ignore[misc]
+            pts = self._place(picture)
+            self._lane.put(lambda picture=picture, pts=pts: self._decode(picture, pts))  # type: ignore[misc]
         if self._lane.dropped > self._lane_dropped:  # the next ones build on what was dropped
             self._lane_dropped = self._lane.dropped
             self._assembly.broken()
@@ -135,7 +139,18 @@ class Camera:
     def close(self) -> None:
         self._lane.close()
 
-    def _decode(self, picture: CodedPicture) -> list[_Seen | _Failed]:
+    def _place(self, picture: CodedPicture) -> int:
+        """The picture's `pts`: the sender's clock from its first picture on. Another sender's
+        clock goes on from there by the time that passed between."""
+        if self._origin is None:
+            went_by = round((picture.arrived - self._last_arrived) * VIDEO_RATE)
+            start = 0 if self._last_pts is None else self._last_pts + went_by
+            self._origin = picture.timestamp - start
+        self._last_pts = picture.timestamp - self._origin
+        self._last_arrived = picture.arrived
+        return self._last_pts
+
+    def _decode(self, picture: CodedPicture, pts: int) -> list[_Seen | _Failed]:
         result = self._decoder.decode(picture)
         if not isinstance(result, list):
             return [_Failed(result)]
@@ -145,7 +160,7 @@ class Camera:
                     AvPixels(frame),
                     frame.width,
                     frame.height,
-                    picture.timestamp,
+                    pts,
                     picture.arrived,
                     source=self._source,
                 ),
@@ -158,19 +173,8 @@ class Camera:
         for result in results:
             match result:
                 case _Seen(frame, timestamp):
-                    if self._origin is None:
-                        self._origin = timestamp
-                    self._deliver(
-                        VideoFrame(
-                            frame.pixels,
-                            frame.width,
-                            frame.height,
-                            timestamp - self._origin,
-                            frame.arrived,
-                            self._clock.audio_pts(self._source, timestamp),
-                            self._source,
-                        )
-                    )
+                    place = self._clock.audio_pts(self._source, timestamp)
+                    self._deliver(replace(frame, audio_pts=place))
                 case _Failed(size):
                     self._assembly.broken()
                     self._needs_key = size is None
