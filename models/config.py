@@ -38,7 +38,6 @@ class ModelConfig:
     vision_width: int = 128
     vision_layers: int = 4
     vision_heads: int = 4
-    picture_tokens: int = 16
     # thinking
     letter_width: int = 64
     letter_hidden: int = 80
@@ -47,6 +46,11 @@ class ModelConfig:
     layers: int = 8
     exits: tuple[int, ...] = (2, 4)
     max_positions: int = 512
+
+    @property
+    def picture_tokens(self) -> int:
+        """Positions of the decoder that a picture fills: one per patch of 16×16 pixels."""
+        return (self.picture // 16) ** 2
 
     @property
     def classes(self) -> int:

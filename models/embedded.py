@@ -23,7 +23,7 @@ from .positions import PositionCache
 from .spelling import LETTERS, LONGEST, SPACE, spell, word_spans
 from .typed_text import normalize
 
-CONTEXT = 90
+CONTEXT = 110
 """Positions after which a new utterance begins with a shortened context: training saw little more."""
 
 PICTURES_PER_UTTERANCE = 2
@@ -549,4 +549,5 @@ def _letter_of(chances: npt.NDArray[np.float32]) -> str:
 def _coarse(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Mean colour of 8×8 blocks, [H / 8, W / 8, 3]."""
     h, w, _ = picture.shape
-    return picture.reshape(h // 8, 8, w // 8, 8, 3).mean(axis=(1, 3), dtype=np.float32)
+    means: Floats = picture.reshape(h // 8, 8, w // 8, 8, 3).mean(axis=(1, 3), dtype=np.float32)
+    return means

@@ -1,6 +1,6 @@
-"""The vision encoder: one picture in, sixteen pooled latents out.
+"""The vision encoder: one picture in, a latent for each of its 36 patches out.
 
-Axes: B pictures, N patches, P pooled tokens, V width. A convolutional stem (Xiao et al. 2021,
+Axes: B pictures, N patches, V width. A convolutional stem (Xiao et al. 2021,
 "Early convolutions help transformers see better"), a vision transformer (Dosovitskiy et al. 2021),
 and pooling by learned queries (Jaegle et al. 2021).
 """
@@ -16,7 +16,8 @@ from .config import ModelConfig
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Plain attention; on CPUs the backward pass of the fused kernel is far slower."""
-    return ((q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5).softmax(dim=-1) @ v
+    chances = ((q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5).softmax(dim=-1)
+    return chances @ v
 
 
 class Block(nn.Module):
@@ -36,7 +37,8 @@ class Block(nn.Module):
         q, k, value = qkv.permute(2, 0, 3, 1, 4)
         seen = attend(q, k, value)
         x = x + self.out(seen.transpose(1, 2).reshape(b, n, v))
-        return x + self.down(F.gelu(self.up(self.norm2(x))))
+        after: Tensor = x + self.down(F.gelu(self.up(self.norm2(x))))
+        return after
 
 
 def convolution(inside: int, outside: int, stride: int) -> nn.Sequential:
@@ -67,27 +69,16 @@ class VisionEncoder(nn.Module):
             *(Block(v, config.vision_heads) for _ in range(config.vision_layers))
         )
         self.norm = nn.LayerNorm(v)
-        self.queries = nn.Parameter(torch.randn(config.picture_tokens, v) * 0.1)
-        self.keys = nn.Linear(v, 2 * v)
-        self.heads = config.vision_heads
         self.out = nn.Linear(v, config.width)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """uint8 [B, H, W, 3] -> latents [B, P, width of the decoder]"""
-        return self.pool(self.patches(pictures))
+        """uint8 [B, H, W, 3] -> latents [B, N, width of the decoder]"""
+        latents: Tensor = self.out(self.patches(pictures))
+        return latents
 
     def patches(self, pictures: Tensor) -> Tensor:
         """[B, H, W, 3] -> [B, N, V], row by row over a grid of 16 pixels."""
         x = (pictures.permute(0, 3, 1, 2).to(self.place.dtype) - 128.0) / 64.0
         x = self.stem(x.contiguous(memory_format=torch.channels_last))  # [B, V, side, side]
         found: Tensor = self.norm(self.blocks(x.flatten(2).transpose(1, 2) + self.place))
-        return found
-
-    def pool(self, x: Tensor) -> Tensor:
-        """[B, N, V] -> [B, P, width of the decoder]"""
-        b, n, v = x.shape
-        k, value = self.keys(x).view(b, n, 2, self.heads, v // self.heads).permute(2, 0, 3, 1, 4)
-        q = self.queries.view(1, -1, self.heads, v // self.heads).transpose(1, 2).expand(b, -1, -1, -1)
-        pooled = attend(q, k, value)  # [B, heads, P, V / heads]
-        found: Tensor = self.out(pooled.transpose(1, 2).reshape(b, -1, v) + self.queries)
         return found

@@ -153,7 +153,7 @@ class Stories:
         rng, story = self.rng, Story()
         image: int | None = None
         for turn in range(exchanges):
-            is_new = turn == 0 or rng.random() < 0.3
+            is_new = turn == 0 or rng.random() < 0.2
             candidates = self._draw(24 if self.pool is not None else 1) if is_new else [image]
             chosen, question, answer, heard = self._question(candidates)
             late = is_new and turn > 0 and rng.random() < 0.4
@@ -238,7 +238,7 @@ def batch_loss(
     place_of = {image: place for place, image in enumerate(used)}
     with torch.autocast("cpu", torch.bfloat16):
         patches = vision.patches(varied(images, rng)).float()
-        latents = vision.pool(patches).float()
+        latents = vision.out(patches).float()
     extra = beside.loss(patches, latents, [pictures.scenes[i] for i in used])
 
     b, t = len(stories), max(story.length for story in stories)

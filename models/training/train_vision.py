@@ -139,7 +139,7 @@ def train(args: argparse.Namespace) -> None:
         images = torch.from_numpy(np.stack([pictures.images[i] for i in rows]))
         with torch.autocast("cpu", torch.bfloat16):
             patches = vision.patches(varied(images, rng))
-            latents = vision.pool(patches)
+            latents = vision.out(patches)
         scenes = [pictures.scenes[i] for i in rows]
         loss = teacher.loss(patches.float(), latents.float(), scenes)
         optimizer.zero_grad()
