@@ -46,7 +46,8 @@ class RunCompressor:
         """The run in progress as if it closed now."""
         if self._letter == BLANK or self._chances is None or self._latent is None:
             return None
-        return self._chances / self._count, self._latent / self._count
+        count = np.float32(self._count)
+        return self._chances / count, self._latent / count
 
     def flush(self) -> tuple[Floats, Floats] | None:
         """Close the run in progress (the utterance ended)."""

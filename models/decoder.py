@@ -3,9 +3,11 @@ typed and said; answers come out a token at a time.
 
 Axes: B conversations, T new positions, L cached positions, D width, H heads, W words.
 
-Every position holds one latent (a pooled piece of a picture, a heard word, a typed word, a word said), so attention from an answer's word to the cache is attention across modalities. Positions are
+Every position holds one latent (a patch of a picture, a heard word, a typed word, a word
+said), so attention from an answer's word to the cache is attention across modalities. Positions are
 rotary (Su et al. 2021), therefore the cache can be cut at any place and grown again. Exits after
-`config.exits` layers share one output head through a norm of their own (LayerSkip, Elhoushi et al. 2024).
+`config.exits` layers share one output head through a norm of their own (LayerSkip, Elhoushi et al.
+2024).
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ class Layer(nn.Module):
         """Residual of the attention's result [B, H, T, D / H], then the feed-forward."""
         b, t, d = x.shape
         x = x + self.out(seen.transpose(1, 2).reshape(b, t, d))
-        return x + self.down(F.gelu(self.up(self.norm2(x))))
+        after: Tensor = x + self.down(F.gelu(self.up(self.norm2(x))))
+        return after
 
 
 class FusedDecoder(nn.Module):
@@ -83,28 +86,32 @@ class FusedDecoder(nn.Module):
     # What goes in ---------------------------------------------------------------------------
 
     def seen(self, latents: Tensor) -> Tensor:
-        """A picture's pooled latents [..., P, D]."""
+        """A picture's latents [..., P, D]."""
         return latents + self.kinds.weight[Kind.PICTURE]
 
     def heard(self, chances: Tensor, latents: Tensor, lengths: Tensor) -> Tensor:
         """Heard words: posteriors of their letters [N, L, C], encoder latents [N, L, A] -> [N, D]."""
-        return self.reader(chances, latents, lengths) + self.kinds.weight[Kind.VOICE]
+        words: Tensor = self.reader(chances, latents, lengths)
+        return words + self.kinds.weight[Kind.VOICE]
 
     def typed(self, letters: Tensor, lengths: Tensor) -> Tensor:
         """Typed words: classes of their letters [N, L], padded with any -> [N, D]."""
         sure = F.one_hot(letters, self.config.classes).to(self.kinds.weight.dtype)
         silent = sure.new_zeros(*letters.shape, self.config.audio_width)
-        return self.reader(sure, silent, lengths) + self.kinds.weight[Kind.TYPED]
+        words: Tensor = self.reader(sure, silent, lengths)
+        return words + self.kinds.weight[Kind.TYPED]
 
     def said(self, words: Tensor) -> Tensor:
         """Word indices [..., T] -> [..., T, D]."""
-        return self.words(words) + self.kinds.weight[Kind.WORD]
+        found: Tensor = self.words(words)
+        return found + self.kinds.weight[Kind.WORD]
 
     # What comes out -------------------------------------------------------------------------
 
     def read(self, x: Tensor, exit_index: int) -> Tensor:
         """Word logits of hidden states read at an exit (-1: the full depth)."""
-        return self.head(self.exit_norms[exit_index](x))
+        logits: Tensor = self.head(self.exit_norms[exit_index](x))
+        return logits
 
     def forward(self, x: Tensor, targets: Tensor) -> list[Tensor]:
         """Training: x [B, T, D], mask `targets` [B, T] of the positions to read ->
@@ -112,7 +119,8 @@ class FusedDecoder(nn.Module):
         cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
         found: list[Tensor] = []
         later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
-        for index, layer in enumerate(self.layers, 1):
+        for index, module in enumerate(self.layers, 1):
+            layer = cast(Layer, module)  # a ModuleList forgets what it holds
             q, k, v = layer.project(x, cos, sin)
             # Spelled out: on CPUs the backward pass of the fused kernel is far slower.
             scores = (q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5
@@ -131,7 +139,7 @@ class FusedDecoder(nn.Module):
         new_keys: list[Tensor] = []
         new_values: list[Tensor] = []
         for index in range(keys.shape[0]):
-            layer = cast(Layer, self.layers[first + index])  # a ModuleList forgets what it holds
+            layer = cast(Layer, self.layers[first + index])
             q, k, v = layer.project(x, turn[0], turn[1])
             scores = q @ torch.cat([keys[index], k], dim=2).transpose(-1, -2)
             chances = (scores * q.shape[-1] ** -0.5 + mask).softmax(dim=-1)

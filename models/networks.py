@@ -1,22 +1,21 @@
 """The five networks of the embedded model, as whoever steps it calls them, and the ONNX Runtime
 that runs them: no PyTorch here.
 
-Axes: B streams, C letter classes, A audio width, D decoder width, P pooled tokens, N words,
+Axes: B streams, C letter classes, A audio width, D decoder width, P patches, N words,
 L letters or cached positions, T new positions, H heads, W words of the lexicon.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
+import onnxruntime
 from safetensors import SafetensorError, safe_open
 
 from ..runtime.errors import WeightsError
@@ -28,6 +27,10 @@ Ints = npt.NDArray[np.int64]
 Pictures = npt.NDArray[np.uint8]
 
 FORMAT = "visavis-1"
+
+# Neither library has types for what is compiled: Any ends at the annotations of what they return.
+_ort: Any = onnxruntime
+_safe_open: Any = safe_open
 
 
 class Networks(Protocol):
@@ -58,6 +61,14 @@ class Networks(Protocol):
         ...
 
 
+class _Session(Protocol):
+    """The part of `onnxruntime.InferenceSession` used here."""
+
+    def run(
+        self, names: Sequence[str] | None, inputs: Mapping[str, npt.NDArray[Any]]
+    ) -> list[Floats]: ...
+
+
 class WeightFile:
     """A safetensors file of the embedded model: sizes, lexicon, tensors at float32."""
 
@@ -65,17 +76,19 @@ class WeightFile:
         """Read and check it whole. Raises `WeightsError` for anything but a sane file."""
         header = describe(path)
         try:
-            sizes = json.loads(header["config"])
+            sizes: dict[str, Any] = json.loads(header["config"])
             known = {field.name for field in fields(ModelConfig)}
+            lists = {k for k, v in sizes.items() if isinstance(v, list)}
             self.config = ModelConfig(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items() if k in known}
+                **{k: tuple(v) if k in lists else v for k, v in sizes.items() if k in known}
             )
             self.lexicon = Lexicon(json.loads(header["words"]))
             self.notes: Mapping[str, Any] = json.loads(header["notes"])
             self.tensors: dict[str, npt.NDArray[Any]] = {}
-            with safe_open(path, framework="np") as file:  # type: ignore[no-untyped-call]
-                for name in file.keys():  # noqa: SIM118 - not a dict
-                    tensor = file.get_tensor(name)
+            with _safe_open(path, framework="np") as file:
+                names: list[str] = file.keys()
+                for name in names:
+                    tensor: npt.NDArray[Any] = file.get_tensor(name)
                     if tensor.dtype == np.float16:
                         tensor = tensor.astype(np.float32)
                     if not np.isfinite(tensor).all():
@@ -98,7 +111,7 @@ def describe(path: Path) -> dict[str, str]:
             f"weight file {path} does not exist: set engine.weights to a file, or run `make train`"
         )
     try:
-        with safe_open(path, framework="np") as file:  # type: ignore[no-untyped-call]
+        with _safe_open(path, framework="np") as file:
             header: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise WeightsError(
@@ -117,7 +130,7 @@ def shipped(name: str) -> Path:
     """Where the package keeps a model's weights. Raises `WeightsError` naming what there is."""
     if name not in CONFIGS:
         raise WeightsError(f"engine.model is {name!r}: the models are {', '.join(sorted(CONFIGS))}")
-    return Path(str(files(__package__).joinpath("weights", f"{name}.safetensors")))
+    return Path(__file__).with_name("weights") / f"{name}.safetensors"
 
 
 class OnnxNetworks:
@@ -137,8 +150,8 @@ class OnnxNetworks:
     @staticmethod
     def _open(
         folder: Path, name: str, names: list[str], weights: WeightFile, threads: int
-    ) -> ort.InferenceSession:
-        options = ort.SessionOptions()
+    ) -> _Session:
+        options = _ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -149,16 +162,17 @@ class OnnxNetworks:
         missing = [n for n in names if prefix + n not in weights.tensors]
         if missing:
             raise WeightsError(f"weight file lacks {missing[0]!r}, which {path.name} needs")
-        values = [ort.OrtValue.ortvalue_from_numpy(weights.tensors[prefix + n]) for n in names]
+        values = [_ort.OrtValue.ortvalue_from_numpy(weights.tensors[prefix + n]) for n in names]
         options.add_external_initializers(names, values)
         try:
-            return ort.InferenceSession(
+            session: _Session = _ort.InferenceSession(
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's own classes have no public common base
             raise WeightsError(
                 f"weights do not fit the graph {path.name} ({error}): use the file shipped with it"
             ) from error
+        return session
 
     def _run(self, name: str, **arrays: npt.NDArray[Any]) -> tuple[Floats, ...]:
         return tuple(self._graphs[name].run(None, arrays))

@@ -84,7 +84,8 @@ class Draft:
         at = self._start + len(self._hidden)
         logits, hidden = self._cache.run(x[None], at, 0, self._first)
         self._hidden.append(hidden)
-        return logits[0]
+        last: Floats = logits[0]
+        return last
 
     def verify(self) -> Floats:
         """The full depth's word logits [T, W] behind each drafted position."""

@@ -9,6 +9,8 @@ carries what the audio encoder knew there.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -39,9 +41,11 @@ class WordReader(nn.Module):
         inside = (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
         x = (x * inside).transpose(1, 2)  # [N, E, L]
         found: list[Tensor] = []
-        for window in self.windows:
-            size: int = window.kernel_size[0]  # type: ignore[assignment,index]
+        for module in self.windows:
+            window = cast(nn.Conv1d, module)  # a ModuleList forgets what it holds
+            size = window.kernel_size[0]
             seen = F.relu(window(F.pad(x, (size - 1, size - 1))))  # [N, hidden, L + size - 1]
             reach = torch.arange(seen.shape[2]) < (lengths + size - 1)[:, None]
             found.append((seen * reach[:, None]).amax(dim=2))
-        return self.out(torch.cat(found, dim=1))
+        words: Tensor = self.out(torch.cat(found, dim=1))
+        return words
