@@ -24,6 +24,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     match arguments.what:
         case "talk":
+            from .script import Kind
             from .talk import Talk, run_talk
 
             camera: bool | None = arguments.camera
@@ -34,6 +35,7 @@ def _run(arguments: argparse.Namespace) -> None:
                     sessions=arguments.sessions,
                     has_camera=arguments.pipeline != "echo" if camera is None else camera,
                     seed=arguments.seed,
+                    only=tuple(Kind(name) for name in arguments.only or ()),
                     url=arguments.url,
                     overrides=tuple(arguments.overrides),
                 ),
@@ -66,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
         "--camera",
         action=argparse.BooleanOptionalAction,
         help="send a 640x480 picture; by default unless the pipeline is echo",
+    )
+    talk.add_argument(
+        "--only",
+        action="append",
+        choices=("plain", "paused", "barge_in", "noise"),
+        help="turns of this kind; may be given more than once",
     )
     talk.add_argument("--url", help="a server that runs already, http://…; else one is started")
     talk.add_argument(

@@ -85,15 +85,21 @@ _BLIND = ("can't", "cannot")
 
 
 def script(
-    turns: int, *, seed: int = 1, has_camera: bool = True, is_judged: bool = True
+    turns: int,
+    *,
+    seed: int = 1,
+    has_camera: bool = True,
+    is_judged: bool = True,
+    only: Sequence[Kind] = (),
 ) -> list[Turn]:
-    """`turns` turns: of ten, four plain, three with pauses, two barge-ins and one noise.
+    """`turns` turns: of ten, four plain, three with pauses, two barge-ins and one noise; or those
+    kinds in `only`, one after the other.
 
     Without a camera the right answer is that nothing can be seen. `is_judged` False: no answer is
     right or wrong (nothing that understands is being asked).
     """
     dice = random.Random(seed)
-    kinds = (
+    kinds = tuple(only) or (
         Kind.PLAIN, Kind.PAUSED, Kind.BARGE_IN, Kind.PLAIN, Kind.PAUSED,
         Kind.NOISE, Kind.PLAIN, Kind.PAUSED, Kind.BARGE_IN, Kind.PLAIN,
     )  # fmt: skip

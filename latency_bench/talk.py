@@ -40,6 +40,8 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int = 1
     has_camera: bool = True
     seed: int = 1
+    only: tuple[Kind, ...] = ()
+    """Kinds of turns; all when empty."""
     url: str | None = None
     """A server that runs already; None starts one."""
     overrides: tuple[str, ...] = ()
@@ -78,6 +80,7 @@ async def _with(server: Server, talk: Talk, progress: Callable[[int], None]) -> 
             seed=talk.seed + number,
             has_camera=talk.has_camera,
             is_judged=is_judged,
+            only=talk.only,
         )
         plan = Plan(server.url, turns, talk.has_camera, talk.seed + number)
         async with person(plan) as process:
@@ -176,7 +179,12 @@ def run_talk(talk: Talk, path: Path | None) -> None:
         "pipeline": talk.pipeline,
         "sessions": talk.sessions,
         "turns": talk.turns,
-        "settings": {"camera": talk.has_camera, "seed": talk.seed, "set": list(talk.overrides)},
+        "settings": {
+            "camera": talk.has_camera,
+            "seed": talk.seed,
+            "only": list(talk.only),
+            "set": list(talk.overrides),
+        },
         "ms": {name: each.summary() for name, each in found.items()},
         "shares": {name: {"count": hits, "of": of} for name, (hits, of) in counted.items()},
         "server": _server_figures(outcome),

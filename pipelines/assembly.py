@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from typing import cast
 
 from ..runtime.clock import Clock, MonotonicClock
@@ -37,7 +39,9 @@ def make_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:
 
 
 def answerer(settings: Settings) -> Answer:
-    """Answers WebRTC offers. aiortc is imported with the first of them, or by `warm_up`."""
+    """Answers WebRTC offers. aiortc is imported from now on, beside the models: on the event loop
+    its third of a second would be heard by everybody who talks."""
+    threading.Thread(target=_import_webrtc, name="import aiortc").start()
 
     async def answer(sdp: str) -> tuple[str, Peer]:
         from ..transports.webrtc import answer
@@ -45,3 +49,10 @@ def answerer(settings: Settings) -> Answer:
         return await answer(sdp, settings.webrtc, audio_chunks=settings.audio.microphone_chunks)
 
     return answer
+
+
+def _import_webrtc() -> None:
+    from ..transports import webrtc
+
+    with contextlib.suppress(webrtc.HookError):  # told to whoever calls
+        webrtc.check_aiortc()
