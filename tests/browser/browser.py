@@ -242,7 +242,8 @@ class DemoPage:
     # Waiting
 
     def wait_for(self, is_true: Callable[[], bool], timeout_s: float, what: str) -> None:
-        """Look again every 50 ms until `is_true`."""
+        """Look again every 50 ms until `is_true`: longer than `timeout_s` on a machine so busy that
+        looking takes long."""
         for _ in range(max(1, round(timeout_s / 0.05))):
             if is_true():
                 return
@@ -283,8 +284,8 @@ class DemoPage:
 def flags(
     *, wav: Path | None = None, video: Path | None = None, loop: bool = False, allow: bool = True
 ) -> list[str]:
-    """Chromium's command line. A capture file starts at getUserMedia (a press of "Start talking"):
-    give the question a second of silence before it, for the line to come up."""
+    """Chromium's command line. A capture file starts at getUserMedia (the press of "Start talking"):
+    begin it with silence, two seconds or more, for the line to come up, or let it `loop`."""
     chosen = list[str](FLAGS)
     if allow:
         chosen.append("--use-fake-ui-for-media-stream")

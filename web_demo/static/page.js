@@ -44,7 +44,6 @@ let camera = null;
 let isMuted = false;
 let wantsCamera = true;
 let pickedLedger = null;
-let microphoneProblem = null;
 let startToken = 0;
 let endedWhy = ""; // what the server said when it ended the call
 
@@ -178,7 +177,6 @@ async function start() {
   }
   takeMicrophone(media.microphone);
   takeCamera(media.camera);
-  microphoneProblem = media.microphoneProblem;
   explainBoth(media, had);
   void fillDevices();
   await connect(token);
@@ -310,7 +308,6 @@ async function tryMicrophone() {
   try {
     const track = await devices.openMicrophone(remembered("microphone"));
     notices.clear("microphone");
-    microphoneProblem = null;
     stopTrack(microphone);
     takeMicrophone(track);
     void fillDevices();
