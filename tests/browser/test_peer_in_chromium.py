@@ -77,7 +77,7 @@ def test_an_ice_restart_is_not_heard() -> None:
             browser = await playwright.chromium.launch(
                 executable_path=CHROMIUM, args=[*FLAGS, "--use-fake-ui-for-media-stream"]
             )
-            page = await browser.new_page()
+            page: Any = await browser.new_page()  # its callbacks have no types
             await page.route("http://localhost/**", permit)
             await page.goto("http://localhost/")
             await page.expose_function("signal", signal)
