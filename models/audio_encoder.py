@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import SPAN, ModelConfig
+from .tensors import tensor_of
 
 N_FFT = 512
 
@@ -33,7 +34,7 @@ def mel_filters(mels: int, rate: int = 16_000, low: float = 60.0, high: float = 
     bins = np.fft.rfftfreq(N_FFT, 1.0 / rate)
     rising = (bins[None] - hertz[:-2, None]) / (hertz[1:-1, None] - hertz[:-2, None])
     falling = (hertz[2:, None] - bins[None]) / (hertz[2:, None] - hertz[1:-1, None])
-    return torch.from_numpy(np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32))
+    return tensor_of(np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32))
 
 
 @dataclass(slots=True)
@@ -99,7 +100,8 @@ class AudioEncoder(nn.Module):
 
         `filters` [B, M, bins] replaces the bank, for vocal-tract warping in training.
         """
-        framed = torch.cat([before, pcm], dim=1).unfold(1, SPAN, self.config.hop)  # [B, S/hop, SPAN]
+        seen = torch.cat([before, pcm], dim=1)
+        framed = seen.unfold(1, SPAN, self.config.hop)  # [B, S / hop, SPAN]
         power = torch.fft.rfft(framed * self.window, N_FFT).abs().square()
         bank = self.filters if filters is None else filters
         return torch.log(power @ bank.transpose(-1, -2) + 1e-6)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,13 @@ from torch import Tensor, nn
 from .audio_encoder import N_FFT
 from .config import SPAN
 from .networks import Floats, Ints, Pictures
+from .tensors import tensor_of
 from .weights import EmbeddedModel
 
 OPSET = 17
+
+# Its types know nothing of the file object that its documentation says it takes.
+_export: Any = torch.onnx.export
 
 
 class HearStep(nn.Module):
@@ -35,8 +40,9 @@ class HearStep(nn.Module):
         super().__init__()
         self.audio = model.audio
         angles = 2 * np.pi * np.outer(np.arange(SPAN), np.arange(N_FFT // 2 + 1)) / N_FFT
-        basis = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) * np.hanning(SPAN + 1)[:-1, None]
-        self.register_buffer("spectrum", torch.from_numpy(basis.astype(np.float32)))
+        waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
+        basis = waves * np.hanning(SPAN + 1)[:-1, None]
+        self.register_buffer("spectrum", tensor_of(basis.astype(np.float32)))
 
     def forward(
         self, pcm: Tensor, samples: Tensor, frames: Tensor
@@ -47,9 +53,9 @@ class HearStep(nn.Module):
         seen = torch.cat([samples, pcm], dim=1)
         hops = [seen[:, i * config.hop : i * config.hop + SPAN] for i in range(config.stack)]
         bins = torch.stack(hops, dim=1) @ self.spectrum  # [B, stack, 2 * bins]
-        real, imaginary = bins.split(N_FFT // 2 + 1, dim=2)
+        real, imaginary = torch.split(bins, N_FFT // 2 + 1, dim=2)
         mel = torch.log((real * real + imaginary * imaginary) @ self.audio.filters.T + 1e-6)
-        pasts = list(frames.split([2 * d for d in config.dilations], dim=1))
+        pasts = list(torch.split(frames, [2 * d for d in config.dilations], dim=1))
         logits, latents, after = self.audio.encode(self.audio.stack(mel), pasts)
         kept = seen[:, config.window :]
         return logits.softmax(dim=-1), latents[:, 0], kept, torch.cat(after, dim=1)
@@ -128,9 +134,12 @@ class Reference:
         return _run(self._deep, x, keys, values, turn, mask)
 
 
-def _run(module: nn.Module, *arrays: Any) -> tuple[Floats, ...]:
-    found = module(*(torch.from_numpy(np.ascontiguousarray(a)) for a in arrays))
-    return tuple(f.numpy() for f in (found if isinstance(found, tuple) else (found,)))
+def _run(module: nn.Module, *arrays: npt.NDArray[Any]) -> tuple[Floats, ...]:
+    """Any: pictures are bytes, lengths integers, the rest floats."""
+    found: Tensor | tuple[Tensor, ...] = module(
+        *(tensor_of(np.ascontiguousarray(array)) for array in arrays)
+    )
+    return tuple(one.numpy() for one in (found if isinstance(found, tuple) else (found,)))
 
 
 def export(model: EmbeddedModel, folder: Path) -> None:
@@ -143,7 +152,10 @@ def export(model: EmbeddedModel, folder: Path) -> None:
         past = torch.zeros(layers, 1, c.heads, 5, head)
         return torch.zeros(1, 2, c.width), past, past, torch.zeros(2, 2, head), torch.zeros(2, 7)
 
-    span_names = (["x", "keys", "values", "turn", "mask"], ["words", "hidden", "new_keys", "new_values"])
+    span_names = (
+        ["x", "keys", "values", "turn", "mask"],
+        ["words", "hidden", "new_keys", "new_values"],
+    )
     span_axes = {
         "x": {1: "T"},
         "keys": {3: "L"},
@@ -155,7 +167,11 @@ def export(model: EmbeddedModel, folder: Path) -> None:
     graphs: dict[str, tuple[nn.Module, tuple[Tensor, ...], tuple[list[str], list[str]], Any]] = {
         "hear": (
             HearStep(model),
-            (torch.zeros(2, c.window), torch.zeros(2, SPAN - c.hop), torch.zeros(2, frames, c.audio_width)),
+            (
+                torch.zeros(2, c.window),
+                torch.zeros(2, SPAN - c.hop),
+                torch.zeros(2, frames, c.audio_width),
+            ),
             (["pcm", "samples", "frames"], ["chances", "latents", "new_samples", "new_frames"]),
             {name: {0: "B"} for name in ("pcm", "samples", "frames")},
         ),
@@ -184,10 +200,10 @@ def export(model: EmbeddedModel, folder: Path) -> None:
         out = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter warns of its own age and of tracing
-            torch.onnx.export(
+            _export(
                 module.eval(),
                 example,
-                out,  # type: ignore[arg-type]  # takes a file object, says its own documentation
+                out,
                 input_names=inputs,
                 output_names=outputs,
                 dynamic_axes=axes,

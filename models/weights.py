@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-import torch
-from safetensors.torch import save_file
+from safetensors import torch as safetensors_torch
 from torch import nn
 
 from ..runtime.errors import WeightsError
@@ -15,6 +15,7 @@ from .config import ModelConfig
 from .decoder import FusedDecoder
 from .lexicon import Lexicon
 from .networks import FORMAT, WeightFile
+from .tensors import tensor_of
 from .vision_encoder import VisionEncoder
 
 
@@ -46,6 +47,7 @@ def save(model: EmbeddedModel, path: Path, notes: dict[str, object]) -> None:
         "words": json.dumps(model.lexicon.words),
         "notes": json.dumps(notes),
     }
+    save_file: Any = safetensors_torch.save_file  # its types are incomplete
     save_file(tensors, path, metadata=header)
 
 
@@ -54,7 +56,7 @@ def load(path: Path) -> EmbeddedModel:
     file = WeightFile(path)
     model = EmbeddedModel(file.config, file.lexicon)
     try:
-        model.load_state_dict({n: torch.from_numpy(t) for n, t in file.tensors.items()})
+        model.load_state_dict({n: tensor_of(t) for n, t in file.tensors.items()})
     except RuntimeError as error:
         raise WeightsError(
             f"weight file {path} does not fit its own description ({error}): "

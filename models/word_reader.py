@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from .config import ModelConfig
 
+
 class WordReader(nn.Module):
     """Reads words of letters."""
 

@@ -1,4 +1,4 @@
-"""What holds in every test: nothing of ours blocks the event loop."""
+"""What holds in every test: nothing of ours blocks the event loop, and a slow machine is no fault."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Generator
 
 import pytest
 from blockbuster import BlockBuster
+from hypothesis import settings
+
+settings.register_profile("visavis", deadline=None)
+settings.load_profile("visavis")
 
 
 @pytest.fixture(autouse=True)

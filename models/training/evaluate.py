@@ -29,7 +29,7 @@ from ..embedded import Embedded, open_embedded
 from ..networks import WeightFile, shipped
 from .language import Exchange, ask, is_right, pair
 from .train_audio import Utterances, edits
-from .train_fused import Pictures
+from .train_vision import Pictures
 
 SLOTS = 32
 
@@ -88,7 +88,9 @@ class Tally:
         }
 
 
-def finish(model: Embedded, slots: Sequence[int], texts: Sequence[str | None]) -> list[tuple[Head, str]]:
+def finish(
+    model: Embedded, slots: Sequence[int], texts: Sequence[str | None]
+) -> list[tuple[Head, str]]:
     """Answers of these slots, to the end; what is not for the agent is not answered."""
     heads = model.begin(slots, texts)
     answers: list[tuple[Head, str]] = []

@@ -1,6 +1,6 @@
 """Puts the trained parts together into the shipped weight file.
 
-    python -m visavis.models.training.export
+python -m visavis.models.training.export
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Run:
@@ -49,15 +49,27 @@ class Run:
         for group in optimizer.param_groups:
             group["lr"] = self.rate * group.get("scale", 1.0)
 
+    def descend(
+        self,
+        loss: Tensor,
+        trained: Iterable[nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        longest: float,
+    ) -> None:
+        """One step down the gradient of `loss`, which is no longer than `longest`."""
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownMemberType]
+        nn.utils.clip_grad_norm_(trained, longest)
+        self.advance(optimizer)
+        optimizer.step()  # pyright: ignore[reportUnknownMemberType]
+
     def log(self, **values: float | str) -> None:
         """Append a line to the run's log and print it."""
         row = {"step": self.step, "minutes": round(self.spent / 60, 2), **values}
         with (self.folder / f"{self.name}.jsonl").open("a") as out:
             out.write(json.dumps(row) + "\n")
-        print(
-            "  ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()),
-            flush=True,
-        )
+        shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()}
+        print("  ".join(f"{k}={v}" for k, v in shown.items()), flush=True)
 
     def save(self, parts: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
         """Write the checkpoint atomically."""

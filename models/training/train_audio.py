@@ -1,6 +1,6 @@
 """Trains the streaming audio encoder by CTC on the speech pool; the pool may still be growing.
 
-    python -m visavis.models.training.train_audio --minutes 60
+python -m visavis.models.training.train_audio --minutes 60
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .. import tensors
 from ..audio_encoder import AudioEncoder, mel_filters
 from ..config import NANO, SPAN
 from ..spelling import spell, unspell
+from ..tensors import tensor_of
 from .schedule import Run
 
 
@@ -43,7 +46,7 @@ class Utterances:
                 pcm, offsets = shard["pcm"], shard["offsets"]
                 self.texts += [str(text) for text in shard["texts"]]
                 self.voices += [str(voice) for voice in shard["voices"]]
-            self.pcm += [pcm[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+            self.pcm += [pcm[a:b] for a, b in pairwise(offsets)]
         return len(self.pcm)
 
 
@@ -52,7 +55,7 @@ def padded(pcms: list[npt.NDArray[np.int16]], window: int) -> tuple[Tensor, Tens
     frames = torch.tensor([math.ceil(len(pcm) / window) for pcm in pcms])
     out = torch.zeros(len(pcms), int(frames.max()) * window)
     for row, pcm in enumerate(pcms):
-        out[row, : len(pcm)] = torch.from_numpy(pcm.astype(np.float32) / 32768.0)
+        out[row, : len(pcm)] = tensor_of(pcm.astype(np.float32) / 32768.0)
     return out, frames
 
 
@@ -75,18 +78,17 @@ class Warps:
         """[count, M, bins], mostly mild warps."""
         middle = len(self.banks) // 2
         picks = np.clip(np.round(rng.normal(middle, middle / 2.0, count)), 0, len(self.banks) - 1)
-        return self.banks[torch.from_numpy(picks.astype(np.int64))]
+        return self.banks[tensor_of(picks.astype(np.int64))]
 
 
 def disturbed(pcm: Tensor, rng: np.random.Generator) -> Tensor:
     """Cheap variety on top of the pool's: gain, another utterance far behind, a little noise."""
-    gain = torch.from_numpy(rng.uniform(-18, 6, (len(pcm), 1)).astype(np.float32))
-    behind = torch.from_numpy(
-        (rng.uniform(0.0, 0.12, (len(pcm), 1)) * (rng.random((len(pcm), 1)) < 0.2)).astype(np.float32)
-    )
+    gain = tensor_of(rng.uniform(-18, 6, (len(pcm), 1)).astype(np.float32))
+    loud = rng.uniform(0.0, 0.12, (len(pcm), 1))
+    behind = tensor_of((loud * (rng.random((len(pcm), 1)) < 0.2)).astype(np.float32))
     mixed = pcm + behind * pcm.roll(1, dims=0).roll(int(rng.integers(0, 8000)), dims=1)
     level = pcm.square().mean(dim=1, keepdim=True).sqrt()
-    hiss = torch.from_numpy((10 ** rng.uniform(-3, -0.9, (len(pcm), 1))).astype(np.float32))
+    hiss = tensor_of((10 ** rng.uniform(-3, -0.9, (len(pcm), 1))).astype(np.float32))
     mixed = mixed + hiss * level * torch.randn_like(mixed)
     return (mixed * 10 ** (gain / 20)).clamp(-1, 1)
 
@@ -140,7 +142,9 @@ def edits(wanted: list[str], got: list[str]) -> int:
     return row[-1]
 
 
-def word_errors(encoder: AudioEncoder, pool: Utterances, limit: int) -> tuple[float, float, list[str]]:
+def word_errors(
+    encoder: AudioEncoder, pool: Utterances, limit: int
+) -> tuple[float, float, list[str]]:
     """Word error rate and share of exact transcripts of a pool, and the transcripts."""
     encoder.eval()
     wrong = words = exact = 0
@@ -151,7 +155,8 @@ def word_errors(encoder: AudioEncoder, pool: Utterances, limit: int) -> tuple[fl
             pcm, frames = padded(pool.pcm[some], encoder.config.window)
             logits, _ = encoder(pcm)
             for row, text in enumerate(pool.texts[some]):
-                got = unspell(greedy(logits[row, : frames[row] * encoder.config.letters_per_frame])).strip()
+                length = int(frames[row]) * encoder.config.letters_per_frame
+                got = unspell(greedy(logits[row, :length])).strip()
                 heard.append(got)
                 wrong += edits(text.split(), got.split())
                 words += len(text.split())
@@ -164,7 +169,7 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
     """The run, to the end of its budget."""
     run = Run("audio", out, minutes, peak)
     config = NANO
-    torch.manual_seed(seed)
+    tensors.seed(seed)
     encoder = AudioEncoder(config)
     optimizer = torch.optim.AdamW(encoder.parameters(), peak, betas=(0.9, 0.98), weight_decay=0.01)
     run.resume({"encoder": encoder}, optimizer)
@@ -179,10 +184,13 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
         if run.step % 100 == 0:
             pool.refresh()
         # Utterances of like length share a batch: draw many, sort, cut, shuffle the pieces.
-        drawn = rng.choice(len(pool.pcm), size=min(len(pool.pcm), batch * 16), replace=False)
+        drawn: npt.NDArray[np.int64] = rng.choice(
+            len(pool.pcm), size=min(len(pool.pcm), batch * 16), replace=False
+        )
         drawn = drawn[np.argsort([len(pool.pcm[i]) for i in drawn])]
         pieces = [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
-        for piece in rng.permutation(len(pieces)):
+        order: npt.NDArray[np.int64] = rng.permutation(len(pieces))
+        for piece in order:
             rows = [int(i) for i in pieces[piece]]
             pcm, frames = padded([hurried(pool.pcm[i], rng) for i in rows], config.window)
             targets = [torch.tensor(spell(pool.texts[i]), dtype=torch.long) for i in rows]
@@ -204,11 +212,7 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
                 for logits in found
             )
             loss = 0.3 * early + 0.7 * late
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(encoder.parameters(), 2.0)
-            run.advance(optimizer)
-            optimizer.step()
+            run.descend(loss, encoder.parameters(), optimizer, longest=2.0)
             losses.append(late.item())
             if run.step % 50 == 0:
                 run.log(loss=sum(losses) / len(losses), rate=run.rate, pool=float(len(pool.pcm)))

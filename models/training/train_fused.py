@@ -21,10 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .. import tensors
 from ..config import NANO, ModelConfig
 from ..decoder import FusedDecoder
 from ..lexicon import ASK, CAMERA_OFF, END, SILENT, WAIT, Lexicon
 from ..spelling import LETTERS, spell, word_spans
+from ..tensors import tensor_of
 from ..vision_encoder import VisionEncoder
 from .heard import Heard, HeardPool
 from .language import ANSWER_WORDS, ask, pair, tokenize, understand
@@ -133,8 +135,8 @@ class Stories:
             except ValueError:
                 continue
             typed = rng.random() < 0.3
-            heard = None if typed else misheard(exchange.question, rng)
-            return image, exchange.question, exchange.answer, heard
+            spoken = None if typed else misheard(exchange.question, rng)
+            return image, exchange.question, exchange.answer, spoken
 
     def _look(self, story: Story, image: int | None) -> None:
         if image is None:
@@ -186,9 +188,7 @@ class Stories:
             story.answer(self.lexicon.encode(tokenize(answer)))
         return story
 
-    def _cut(
-        self, question: str, words: list[Heard] | None
-    ) -> tuple[list[Heard] | None, bool]:
+    def _cut(self, question: str, words: list[Heard] | None) -> tuple[list[Heard] | None, bool]:
         """The beginning of a question that is not one yet, as heard."""
         wanted = question.split()
         if words is None or len(wanted) < 2 or len(words) != len(wanted):
@@ -209,7 +209,7 @@ def padded_words(words: Sequence[Heard], config: ModelConfig) -> tuple[Tensor, T
         chances[row, : len(word.chances)] = word.chances
         if word.latents is not None:
             latents[row, : len(word.chances)] = word.latents
-    return torch.from_numpy(chances), torch.from_numpy(latents), lengths
+    return tensor_of(chances), tensor_of(latents), lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def batch_loss(
     """Lay stories side by side [B, T, D] and read the words they must give."""
     config = decoder.config
     used = sorted({image for story in stories for _, image in story.pictures})
-    images = torch.from_numpy(np.stack([pictures.images[i] for i in used]))
+    images = tensor_of(np.stack([pictures.images[i] for i in used]))
     place_of = {image: place for place, image in enumerate(used)}
     with torch.autocast("cpu", torch.bfloat16):
         patches = vision.patches(varied(images, rng)).float()
@@ -306,7 +306,7 @@ def train(args: argparse.Namespace) -> None:
     """The run, to the end of its budget."""
     config, lexicon = NANO, Lexicon.of(ANSWER_WORDS)
     run = Run("heard" if args.heard else "fused", args.out, args.minutes, args.rate)
-    torch.manual_seed(args.seed)
+    tensors.seed(args.seed)
     parts: dict[str, nn.Module] = {
         "vision": (vision := VisionEncoder(config)),
         "decoder": (decoder := FusedDecoder(config, len(lexicon))),
@@ -329,11 +329,7 @@ def train(args: argparse.Namespace) -> None:
     while not run.is_over:
         batch = [stories.write(args.exchanges) for _ in range(args.batch)]
         losses = batch_loss(batch, pictures, vision, decoder, beside, noise)
-        optimizer.zero_grad()
-        losses.total.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        run.advance(optimizer)
-        optimizer.step()
+        run.descend(losses.total, trained, optimizer, longest=1.0)
         sums += (losses.words, losses.beside, losses.right)
         count += 1
         if run.step % 50 == 0:

@@ -1,6 +1,6 @@
 """Trains the vision encoder alone, to find what is where in a rendered scene; a start for the rest.
 
-    python -m visavis.models.training.train_vision --minutes 10
+python -m visavis.models.training.train_vision --minutes 10
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .. import tensors
 from ..config import NANO, ModelConfig
+from ..tensors import tensor_of
 from ..vision_encoder import VisionEncoder
 from .scenes import COLORS, SHAPES, SYMBOLS, Scene
 from .schedule import Run
@@ -115,14 +117,14 @@ def varied(images: Tensor, rng: np.random.Generator) -> Tensor:
     wide = F.pad(images.permute(0, 3, 1, 2).float(), (5, 5, 5, 5), mode="replicate")
     size = images.shape[1]
     shifted = wide[:, :, 5 + dy : 5 + dy + size, 5 + dx : 5 + dx + size].permute(0, 2, 3, 1)
-    gain = torch.from_numpy(rng.uniform(0.9, 1.1, (len(images), 1, 1, 1)).astype(np.float32))
+    gain = tensor_of(rng.uniform(0.9, 1.1, (len(images), 1, 1, 1)).astype(np.float32))
     return (shifted * gain).clamp(0, 255)
 
 
 def train(args: argparse.Namespace) -> None:
     """The run, to the end of its budget."""
     run = Run("vision", args.out, args.minutes, args.rate)
-    torch.manual_seed(args.seed)
+    tensors.seed(args.seed)
     parts: dict[str, nn.Module] = {
         "vision": (vision := VisionEncoder(NANO)),
         "beside": (teacher := VisionTeacher(NANO)),
@@ -135,18 +137,14 @@ def train(args: argparse.Namespace) -> None:
     rng = np.random.default_rng(args.seed + run.step)
     total, saved = 0.0, run.spent
     while not run.is_over:
-        rows = rng.integers(0, len(pictures.images), args.batch)
-        images = torch.from_numpy(np.stack([pictures.images[i] for i in rows]))
+        rows: list[int] = rng.integers(0, len(pictures.images), args.batch).tolist()
+        images = tensor_of(np.stack([pictures.images[i] for i in rows]))
         with torch.autocast("cpu", torch.bfloat16):
             patches = vision.patches(varied(images, rng))
             latents = vision.out(patches)
         scenes = [pictures.scenes[i] for i in rows]
         loss = teacher.loss(patches.float(), latents.float(), scenes)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        run.advance(optimizer)
-        optimizer.step()
+        run.descend(loss, trained, optimizer, longest=1.0)
         total += loss.item()
         if run.step % 50 == 0:
             run.log(loss=total / 50, rate=run.rate)

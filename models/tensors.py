@@ -1,0 +1,19 @@
+"""The border with PyTorch's functions that carry no types: each is named here once, with its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+def tensor_of(array: npt.NDArray[Any]) -> Tensor:
+    """A tensor over the same memory. Any: an array may hold any number that PyTorch knows."""
+    return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]
+
+
+def seed(number: int) -> None:
+    """What PyTorch draws from now on follows from `number`."""
+    torch.manual_seed(number)  # pyright: ignore[reportUnknownMemberType]
