@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser.media import write_microphone
@@ -20,8 +21,8 @@ def question(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_microphone(path, ["What colour is this?"])
 
 
-def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    line: dict[str, object] = json.loads(capsys.readouterr().out.splitlines()[-1])
+def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:  # JSON
+    line: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
     return line
 
 
@@ -32,9 +33,7 @@ def test_a_spoken_question_is_answered_with_its_ledger(
     result = last_line(capsys)
     assert set(result) == {"transcript", "answer", "ledger"}
     assert str(result["answer"]).startswith("You said that for")
-    ledger = result["ledger"]
-    assert isinstance(ledger, dict)
-    assert {"fusion", "commit", "fto"} <= set(ledger["ms"])
+    assert {"fusion", "commit", "fto"} <= set(result["ledger"]["ms"])
 
 
 def test_a_typed_question_is_answered(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,10 @@ def test_commands_of_other_parts_are_found_by_name(capsys: pytest.CaptureFixture
 
 
 def test_a_plugin_brings_a_command() -> None:
-    PLUGINS.register("command", "wave", lambda arguments: len(arguments))
+    def wave(arguments: Sequence[str]) -> int:
+        return len(arguments)
+
+    PLUGINS.register("command", "wave", wave)
     assert main(["wave", "left", "right"]) == 2
 
 

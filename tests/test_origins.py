@@ -1,4 +1,5 @@
 import pytest
+
 from visavis.pipelines.origins import Origins, is_loopback
 
 LOCAL = Origins((), "127.0.0.1")

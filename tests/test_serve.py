@@ -70,7 +70,11 @@ def test_a_real_client_is_greeted_and_told_when_the_server_stops() -> None:
         async with serving() as server:
             person = Client(ToneTrack())
             seen: list[str] = []
-            person.channel.on("message", lambda text: seen.append(json.loads(text)["type"]))
+
+            def note(text: str) -> None:
+                seen.append(json.loads(text)["type"])
+
+            person.channel.on("message", note)
             try:
                 response = await server.client.post(
                     CALLS, content=await person.offer(), headers=SDP
