@@ -84,6 +84,10 @@ class PipelineHost:
         self.state, self.why = State.FAILED, why
         self._settled.set()
 
+    async def settled(self) -> None:
+        """Waits until it is known if the pipeline can serve."""
+        await self._settled.wait()
+
     async def ready(self) -> None:
         """Waits a while for a pipeline that is loading. Raises `EngineFull` (come again soon) when
         it takes longer, `EngineDied` when it failed."""

@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..runtime.errors import BadInput, EngineDied, EngineFull
+from ..runtime.errors import BadInput, EngineDied, EngineFull, VisavisError
 from ..runtime.settings import Settings
 from . import signalling
 from .calls import NOT_FOUND, Answer, Calls
@@ -68,9 +68,13 @@ def app(
                 await host.run()
                 on_death(host.why)
 
+            async def watch_lag() -> None:
+                await host.settled()  # nobody talks while the models are being imported
+                await desk.lag.watch()
+
             watchers = [
                 tasks.create_task(watch(), name="pipeline"),
-                tasks.create_task(desk.lag.watch(), name="loop lag"),
+                tasks.create_task(watch_lag(), name="loop lag"),
             ]
             try:
                 yield
@@ -102,6 +106,7 @@ def app(
             BadInput: _on_bad_input,
             EngineFull: _on_full,
             EngineDied: _on_death,
+            VisavisError: _on_trouble,
             HTTPException: _on_http,
             Exception: _on_surprise,
         },
@@ -230,6 +235,11 @@ async def _on_full(_: Request, error: Exception) -> Response:
 
 async def _on_death(_: Request, error: Exception) -> Response:
     return HttpProblem(503, str(error), code="engine_died", retry_after_s=30.0).response()
+
+
+async def _on_trouble(_: Request, error: Exception) -> Response:
+    """Something the operator must mend; its message says how."""
+    return HttpProblem(500, str(error), code="server_misconfigured").response()
 
 
 async def _on_http(_: Request, error: Exception) -> Response:
