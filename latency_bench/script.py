@@ -70,7 +70,7 @@ _PAIR = (Thing("circle", "red", 0.24, 0.5, 0.34), Thing("square", "blue", 0.76, 
 
 QUESTIONS: tuple[Asked, ...] = (
     (("what colour", "is this"), (Thing("circle", "red"),), ("red",)),
-    (("how many circles", "do you see"), _THREE, ("three",)),
+    (("how many", "circles do you see"), _THREE, ("three",)),
     (("what shape", "is this"), (Thing("square", "blue"),), ("square",)),
     (("what is", "on the left"), _PAIR, ("circle",)),
     (("what colour", "is the square"), (Thing("square", "green"),), ("green",)),

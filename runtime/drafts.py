@@ -27,6 +27,8 @@ class Draft:
     """Started after the patience with an unfinished sentence ended."""
     is_committed: bool = False
     head: Head | None = None
+    confidence: float = 0.0
+    """Of the head, 0..1."""
     answer: str = ""
     is_text_done: bool = False
     is_voice_done: bool = False

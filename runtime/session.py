@@ -363,15 +363,20 @@ class Session:
             return effects
         if silence < limits.eager_silence_ms:
             return []
-        if shadow.head is not Head.WAIT:
-            shadow.stamps.mark(stage.SILENCE_REACHED, now)
         match shadow.head:
             case None:
+                shadow.stamps.mark(stage.SILENCE_REACHED, now)
                 return []
             case Head.ANSWER:
+                # "What colour", and a pause: it may be all, it may not.
+                if shadow.confidence < limits.sure and silence < limits.unsure_silence_ms:
+                    return []
+                shadow.stamps.mark(stage.SILENCE_REACHED, now)
                 return self._commit(shadow, now)
             case Head.SILENT:
-                return self._forget("nothing to answer", now)
+                # The beginning of a question can sound like nothing to answer.
+                is_time = silence >= limits.patient_silence_ms
+                return self._forget("nothing to answer", now) if is_time else []
             case Head.WAIT:
                 return self._wait(shadow, silence, now)
 
@@ -468,6 +473,7 @@ class Session:
         if draft is None or draft.head is not None:
             return []
         draft.head = event.head
+        draft.confidence = event.confidence
         draft.progressed = now
         draft.stamps.take(stamps)
         draft.stamps.mark(stage.HEAD_READY, now)

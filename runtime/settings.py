@@ -75,6 +75,14 @@ class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
     eager_silence_ms: Annotated[
         int, Meta(description="Silence after which a finished question is answered, in ms.", ge=32)
     ] = 192
+    sure: Annotated[
+        float,
+        Meta(description="Confidence from which a question counts as finished.", ge=0, le=1),
+    ] = 0.95
+    unsure_silence_ms: Annotated[
+        int,
+        Meta(description="Silence after which it is answered with less confidence, in ms.", ge=32),
+    ] = 640
     patient_silence_ms: Annotated[
         int, Meta(description="Silence granted to an unfinished sentence, in ms.", ge=32)
     ] = 900
@@ -308,7 +316,8 @@ def _check_order(settings: Settings, sources: Mapping[str, str]) -> None:
     """Values that are fine alone and wrong together."""
     for low, high in (
         ("turn.probe_silence_ms", "turn.eager_silence_ms"),
-        ("turn.eager_silence_ms", "turn.patient_silence_ms"),
+        ("turn.eager_silence_ms", "turn.unsure_silence_ms"),
+        ("turn.unsure_silence_ms", "turn.patient_silence_ms"),
         ("webrtc.jitter_base_ms", "webrtc.jitter_max_ms"),
         ("audio.vad_off", "audio.vad_on"),
         ("audio.vad_on", "audio.vad_on_playing"),

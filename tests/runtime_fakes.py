@@ -73,8 +73,8 @@ class Talk:
     def text(self, text: str) -> list[Effect]:
         return self.give(TranscriptChanged(text, self.pts))
 
-    def head(self, turn: int, head: Head = Head.ANSWER) -> list[Effect]:
-        return self.give(HeadReady(turn, head, 0.9))
+    def head(self, turn: int, head: Head = Head.ANSWER, confidence: float = 0.98) -> list[Effect]:
+        return self.give(HeadReady(turn, head, confidence))
 
     def words(self, turn: int, text: str, *, is_last: bool = True) -> list[Effect]:
         return self.give(TokensReady(turn, text, is_last))
@@ -251,7 +251,7 @@ class FakeEngine:
     def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
         self._note("start", turn, text)
         self._later(
-            Delivery(HeadReady(turn, self.heads, 0.9), {}),
+            Delivery(HeadReady(turn, self.heads, 0.98), {}),
             Delivery(TokensReady(turn, self.answer, True), {}),
         )
 

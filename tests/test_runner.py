@@ -130,6 +130,7 @@ def test_speech_stops_the_voice_at_once() -> None:
 def test_noise_is_not_answered() -> None:
     async def script(stage: Stage) -> None:
         await stage.question()
+        await stage.hear(25, 0)
 
     stage = Stage(FakeEngine(heads=Head.SILENT)).run(script)
     assert len(stage.calls("forget")) == 1

@@ -212,12 +212,35 @@ def test_a_sentence_that_goes_on_within_the_patience_is_one_utterance() -> None:
     assert acts(talk.pause(3)) == [CommitTurn(2)]
 
 
+def test_an_answer_that_is_not_sure_of_the_question_waits_longer() -> None:
+    talk = Talk()
+    talk.speech()
+    talk.pause(3)
+    talk.head(1, confidence=0.8)
+    assert acts(talk.pause(16)) == []
+    assert acts(talk.pause(1)) == [CommitTurn(1)]
+
+
+def test_the_rest_of_a_question_after_an_unsure_beginning_is_one_question() -> None:
+    for head in (Head.ANSWER, Head.SILENT):
+        talk = Talk()
+        talk.speech()
+        talk.pause(3)
+        talk.head(1, head, confidence=0.8)
+        talk.pause(12)
+        assert acts(talk.speech(5)) == [RetractShadow(1)]
+        talk.pause(3)
+        talk.head(2)
+        assert acts(talk.pause(3)) == [CommitTurn(2)]
+
+
 def test_noise_is_forgotten_without_an_answer() -> None:
     talk = Talk()
     talk.speech(3)
     talk.pause(3)
     assert talk.head(1, Head.SILENT) == []
-    ignored = talk.pause(3)
+    assert talk.pause(25) == []
+    ignored = talk.pause(1)
     assert acts(ignored) == [RetractShadow(1), ForgetUtterance()]
     assert "response.created" not in types(talk.effects)
     assert talk.session.state == "listening"

@@ -59,7 +59,7 @@ def test_every_setting_is_listed_with_source_and_words(toml: Path) -> None:
         ("turn.eager_silence_ms=soon", "turn.eager_silence_ms is 'soon' (--set"),
         ("turn.eager_silence_ms", "has no value: write --set path=value"),
         ("server.port=70000", "server.port is '70000'"),
-        ("turn.eager_silence_ms=5000", "must not be larger than turn.patient_silence_ms"),
+        ("turn.eager_silence_ms=5000", "must not be larger than turn.unsure_silence_ms"),
     ],
 )
 def test_an_error_names_path_source_value_and_remedy(override: str, words: str) -> None:
