@@ -1,11 +1,11 @@
 """The one tree of errors. Each class answers a different question for the caller.
 
-    VisavisError
-    ├── ConfigError      which setting is wrong, where it was set, and what to write instead
-    ├── BadInput         what the peer sent that can't be used: the peer is told, the session goes on
-    ├── EngineFull       why there is no place now and when to come again
-    ├── EngineDied       every conversation of the engine ends, loudly
-    └── WeightsError     which weight file can't be used and how to get one that can
+VisavisError
+├── ConfigError      which setting is wrong, where it was set, and what to write instead
+├── BadInput         what the peer sent that can't be used: the peer is told, the session goes on
+├── EngineFull       why there is no place now and when to come again
+├── EngineDied       every conversation of the engine ends, loudly
+└── WeightsError     which weight file can't be used and how to get one that can
 """
 
 from __future__ import annotations
