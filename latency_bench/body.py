@@ -64,7 +64,7 @@ class Mouth(MediaStreamTrack):
         self._clip_from = 0  # packet with which it begins
 
     def say(self, clip: Clip) -> tuple[float, float]:
-        """Begin with the next packet; when its first and last audible samples are captured."""
+        """Begin with the next packet; when its first and last voiced samples are captured."""
         if self._start is None:
             raise RuntimeError("nothing was sent yet: wait for the connection")
         self._clip, self._clip_from = clip, self._next + 1

@@ -1,6 +1,6 @@
 """The person's sounds: questions spoken by espeak-ng, coughs and knocks made of noise.
 
-A clip knows where its first and last audible samples are, and its last audible sample is the last
+A clip knows where its first and last voiced samples are, and its last voiced sample is the last
 of a 20 ms packet: when a packet is sent, and when its last sample was said, are then one moment.
 """
 
@@ -25,8 +25,11 @@ PACKET = SPEAKING_RATE // 50
 PERSON_WPM = 165
 PEAK = 0.5
 """A person near a microphone peaks at half of full scale."""
-AUDIBLE_DB = -40.0
-"""Below the loudest 5 ms by more than this, a clip is silent."""
+VOICED_DB = -30.0
+"""Speech is at most so much quieter than its loudest 5 ms. (ITU-T P.56 is stricter: it counts what
+is within 15.9 dB of the mean level of speech.)"""
+TRIM_DB = -45.0
+"""What is quieter than this before and after a phrase is cut off."""
 _FRAME = SPEAKING_RATE // 200
 _PATIENCE_S = 20.0
 
@@ -35,7 +38,7 @@ _PATIENCE_S = 20.0
 class Clip:
     """Sound of the person, int16 at SPEAKING_RATE, a whole number of packets.
 
-    `first` and `last` are the first and last audible samples.
+    `first` and `last` are the first and last voiced samples.
     """
 
     pcm: Pcm
@@ -47,31 +50,34 @@ class Clip:
         return len(self.pcm) // PACKET
 
 
-def audible(pcm: npt.NDArray[np.generic]) -> tuple[int, int]:
-    """First and last audible sample. Raises `ValueError` for a clip without sound."""
+def voiced(pcm: npt.NDArray[np.generic], limit_db: float = VOICED_DB) -> tuple[int, int]:
+    """First and last sample not quieter than `limit_db` below the loudest 5 ms. Raises `ValueError`
+    for a clip without sound."""
     frames = len(pcm) // _FRAME
     level = np.asarray(pcm[: frames * _FRAME], np.float64).reshape(frames, _FRAME)
     rms = np.sqrt((level**2).mean(axis=1))
     loudest = float(rms.max(initial=0.0))
     if loudest < 1.0:
         raise ValueError(f"a clip of {len(pcm)} samples has no sound in it: say something audible")
-    heard = np.flatnonzero(rms > loudest * 10 ** (AUDIBLE_DB / 20))
+    heard = np.flatnonzero(rms > loudest * 10 ** (limit_db / 20))
     return int(heard[0]) * _FRAME, (int(heard[-1]) + 1) * _FRAME - 1
 
 
 def clip(parts: Sequence[Pcm], pauses_ms: Sequence[int] = ()) -> Clip:
-    """Parts of speech, each cut to what is audible, with silences of `pauses_ms` between them."""
+    """Parts of speech, each trimmed, with silences of `pauses_ms` between them."""
     pieces: list[Pcm] = []
     for index, part in enumerate(parts):
-        first, last = audible(part)
+        first, last = voiced(part, TRIM_DB)
         if index:
             pieces.append(np.zeros(pauses_ms[index - 1] * SPEAKING_RATE // 1000, np.int16))
         pieces.append(part[first : last + 1])
     joined = np.concatenate(pieces).astype(np.float64)
     joined *= PEAK * 32767 / max(1.0, float(np.abs(joined).max()))
-    lead = -len(joined) % PACKET
-    pcm = np.concatenate([np.zeros(lead), joined]).astype(np.int16)
-    return Clip(pcm, lead, len(pcm) - 1)
+    first, last = voiced(joined)
+    lead = -(last + 1) % PACKET
+    tail = -(lead + len(joined)) % PACKET
+    pcm = np.concatenate([np.zeros(lead), joined, np.zeros(tail)]).astype(np.int16)
+    return Clip(pcm, lead + first, lead + last)
 
 
 def noise(name: str, seed: int = 1) -> Clip:

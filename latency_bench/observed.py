@@ -33,9 +33,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     is_cut_in: bool = False
     """The agent was heard before the person had finished the question."""
     fto_ms: float | None = None
-    """Last audible sample said → first audible sample heard; None in a turn that was cut into."""
+    """Last voiced sample said → first audible sample heard; None in a turn that was cut into."""
     stop_ms: float | None = None
-    """First audible sample said into an answer → last audible sample heard of that answer."""
+    """First voiced sample said into an answer → last audible sample heard of that answer."""
     is_missed_stop: bool = False
     """The answer went on although the person spoke into it."""
     is_false_stop: bool = False
@@ -132,7 +132,7 @@ def _object(message: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def observe(turn: Turn, said: tuple[float, float] | None, ears: Ears, told: Told) -> Observed:
-    """Judge a turn once it is over. `said`: when the first and last audible sample of its question
+    """Judge a turn once it is over. `said`: when the first and last voiced sample of its question
     or noise were said; None when it never came to that because no answer was to be heard."""
     if said is None:
         return Observed(kind=turn.kind, question=turn.question, is_void=True, is_answered=False)

@@ -94,7 +94,7 @@ class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 2500
     barge_in_ms: Annotated[
         int, Meta(description="Speech during an answer that stops it, in ms.", ge=32)
-    ] = 96
+    ] = 64
     max_restarts: Annotated[
         int, Meta(description="Unheard answers begun again for late words, per utterance.", ge=0)
     ] = 4

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from visavis.latency_bench.clips import PACKET, audible, clip, noise, speak
+from visavis.latency_bench.clips import PACKET, clip, noise, speak, voiced
 from visavis.latency_bench.pictures import COLOURS, HEIGHT, SHAPES, WIDTH, Scene, Thing
 from visavis.latency_bench.script import PAUSE_MS, QUESTIONS, VOICES, Kind, script
 from visavis.runtime.frames import SPEAKING_RATE
@@ -70,9 +70,16 @@ def test_an_unknown_shape_is_refused() -> None:
 def test_a_clip_ends_with_its_last_sound_and_with_a_packet() -> None:
     silence = np.zeros(3333, np.int16)
     made = clip([np.concatenate([silence, tone(0.5), silence])])
-    assert len(made.pcm) == made.packets * PACKET == made.last + 1
-    assert made.first < PACKET and abs(len(made.pcm) - made.first - 0.5 * SPEAKING_RATE) < 500
-    assert abs(int(made.pcm[-480:].max())) > 1000
+    assert len(made.pcm) == made.packets * PACKET and (made.last + 1) % PACKET == 0
+    assert abs(made.last + 1 - made.first - 0.5 * SPEAKING_RATE) < 500
+    assert made.pcm[made.last - 240 : made.last + 1].max() > 1000
+
+
+def test_a_soft_beginning_is_said_but_is_not_voiced_yet() -> None:
+    soft, loud = tone(0.1, 100.0), tone(0.4, 8000.0)
+    made = clip([np.concatenate([soft, loud])])
+    assert abs((made.last - made.first) / SPEAKING_RATE - 0.4) < 0.02
+    assert np.abs(made.pcm[: made.first]).max() > 0
 
 
 def test_pauses_are_exactly_as_long_as_asked() -> None:
@@ -83,7 +90,7 @@ def test_pauses_are_exactly_as_long_as_asked() -> None:
 
 def test_silence_is_no_clip() -> None:
     with pytest.raises(ValueError, match="no sound"):
-        audible(np.zeros(4800, np.int16))
+        voiced(np.zeros(4800, np.int16))
 
 
 @pytest.mark.parametrize("name", ["cough", "knock"])

@@ -271,7 +271,7 @@ def test_speech_cuts_the_answer_off_in_the_same_call() -> None:
     talk = Talk()
     turn = talk.answering(" It is red.")
     talk.played(turn, 24_000)
-    assert talk.speech(2) == []
+    assert talk.speech(1) == []
     cut = talk.speech(1)
     assert cut[:2] == [CancelTurn(turn, " It"), FlushPlayout(turn)]
     assert types(cut) == [
@@ -308,7 +308,7 @@ def test_an_answer_cut_before_it_is_complete_is_cancelled_once() -> None:
 
 
 def test_a_cough_does_not_cut() -> None:
-    talk = Talk()
+    talk = Talk(turn=TurnSettings(barge_in_ms=96))
     turn = talk.answering()
     talk.played(turn, 4_800)
     assert talk.speech(2) == []
@@ -332,7 +332,7 @@ def test_our_own_voice_needs_a_higher_probability_to_be_speech() -> None:
 
 
 def test_speech_that_begins_over_the_end_of_an_answer_is_an_utterance() -> None:
-    talk = Talk()
+    talk = Talk(turn=TurnSettings(barge_in_ms=96))
     turn = talk.answering()
     talk.speech(2)
     talk.played(turn, 48_000, is_done=True)
