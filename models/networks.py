@@ -78,10 +78,10 @@ class WeightFile:
         try:
             sizes: dict[str, Any] = json.loads(header["config"])
             known = {field.name for field in fields(ModelConfig)}
-            lists = {k for k, v in sizes.items() if isinstance(v, list)}
-            self.config = ModelConfig(
-                **{k: tuple(v) if k in lists else v for k, v in sizes.items() if k in known}
-            )
+            for name in ("dilations", "exits"):  # JSON has no tuples
+                if name in sizes:
+                    sizes[name] = tuple(sizes[name])
+            self.config = ModelConfig(**{k: v for k, v in sizes.items() if k in known})
             self.lexicon = Lexicon(json.loads(header["words"]))
             self.notes: Mapping[str, Any] = json.loads(header["notes"])
             self.tensors: dict[str, npt.NDArray[Any]] = {}
@@ -97,7 +97,7 @@ class WeightFile:
                             "it is damaged; reinstall visavis or run `make train`"
                         )
                     self.tensors[name] = tensor
-        except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise WeightsError(
                 f"weight file {path} does not fit its own description ({error!r}): "
                 "reinstall visavis or run `make train`"

@@ -16,7 +16,7 @@ from .config import ModelConfig
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Plain attention; on CPUs the backward pass of the fused kernel is far slower."""
-    chances = ((q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5).softmax(dim=-1)
+    chances: Tensor = ((q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5).softmax(dim=-1)
     return chances @ v
 
 

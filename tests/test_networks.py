@@ -91,7 +91,11 @@ def _no_name(_: Tensors, header: Header) -> None:
     header["config"] = json.dumps({"width": 160})
 
 
-@pytest.mark.parametrize("change", [_no_words, _no_lexicon, _no_json, _no_name])
+def _no_table(_: Tensors, header: Header) -> None:
+    header["config"] = "[]"
+
+
+@pytest.mark.parametrize("change", [_no_words, _no_lexicon, _no_json, _no_name, _no_table])
 def test_a_header_that_makes_no_sense_is_told(
     tmp_path: Path, change: Callable[[Tensors, Header], None]
 ) -> None:
