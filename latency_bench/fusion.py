@@ -1,9 +1,10 @@
 """`visavis bench fusion`: thousands of first answer words of the model, with no network around it.
 
 The engine is the one that serves conversations, fed at the pace of speech: recorded questions in
-20 ms chunks through Opus, and a moving camera picture four times a second, in every conversation at once.
-Unheard answers are begun and dropped about six times a second, as in the pauses of a person who
-thinks, and one is committed after each question. Latencies are the ledger's own definitions.
+20 ms chunks through Opus, and a camera picture four times a second, never quite still, that shows
+something new with every question, in every conversation at once. Unheard answers are begun and
+dropped about three times a second while the person speaks, as in the pauses of one who thinks, and
+one is committed after each question. Latencies are the ledger's own definitions.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ..runtime import ledger as stage
 from ..runtime.clock import MonotonicClock
 from ..runtime.events import HeadReady, PictureSeen, TokensReady, TranscriptChanged
 from ..runtime.frames import HEARING_RATE, AudioChunk, Pcm, Picture, VideoFrame
-from ..runtime.ledger import Stamps, latencies_ms, named_stamps
+from ..runtime.ledger import Stamps, latencies_ms, modal_ms, named_stamps
 from ..runtime.protocols import Delivery, Slot
 from ..transports.opus import new_decoder, new_encoder
 from .clips import PACKET, clip, speak
@@ -39,12 +40,16 @@ CHUNK = HEARING_RATE // 50
 CHUNK_S = 0.020
 PICTURE_CHUNKS = 12
 """A picture after so many chunks: four a second, the most the sampler lets through."""
-TRY_CHUNKS = 8
+TRY_CHUNKS = 16
 """An answer is begun after so many chunks, from `FIRST_TRY` on."""
 FIRST_TRY = 20
 TAIL_CHUNKS = 20
 """Silence after a question, until its answer is committed."""
 REST_CHUNKS = 30
+TREMOR = 6
+"""Different pictures of each scene."""
+_ROOM = (np.random.default_rng(3).standard_normal(HEARING_RATE) * 6).astype(np.int16)
+"""A second of a quiet room."""
 MODAL = ("modal_audio", "modal_picture")
 
 
@@ -70,13 +75,14 @@ class _Conversation:
         self,
         engine: ThreadedEngine,
         questions: Sequence[list[Pcm]],
-        pictures: Sequence[Picture],
+        scenes: Sequence[Sequence[Picture]],
         samples: list[dict[str, float]],
         modal: list[dict[str, float]],
         seed: int,
     ) -> None:
         self._engine = engine
-        self._questions, self._pictures = questions, pictures
+        self._questions, self._scenes = questions, scenes
+        self._shown = scenes[0]
         self._samples, self._modal = samples, modal
         self._dice = random.Random(seed)
         self._clock = MonotonicClock()
@@ -92,6 +98,7 @@ class _Conversation:
         self._due = self._clock.now()
         while True:
             question = self._dice.choice(self._questions)
+            self._shown = self._dice.choice(self._scenes)
             for number, pcm in enumerate(question):
                 await self._chunk(pcm)
                 if number >= FIRST_TRY and number % TRY_CHUNKS == 0:
@@ -121,13 +128,14 @@ class _Conversation:
         self._engine.hear(self._slot, AudioChunk(pcm, self._chunks * CHUNK, now))
         self._chunks += 1
         if self._chunks % PICTURE_CHUNKS == 0:
-            picture = self._dice.choice(self._pictures)
+            picture = self._dice.choice(self._shown)
             height, width = picture.shape[:2]
             pts = self._chunks * 1800
             self._engine.look(self._slot, VideoFrame(_Pixels(picture), width, height, pts, now))
 
     def _room(self) -> Pcm:
-        return np.array([self._dice.gauss(0, 6) for _ in range(CHUNK)], np.int16)
+        at = self._dice.randrange(len(_ROOM) - CHUNK)
+        return _ROOM[at : at + CHUNK]
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
@@ -135,7 +143,7 @@ class _Conversation:
             match delivery.event:
                 case TranscriptChanged() | PictureSeen():
                     if named:
-                        self._modal.append(latencies_ms(Stamps(named)))
+                        self._modal.append(modal_ms(named))
                 case HeadReady(turn=turn) | TokensReady(turn=turn):
                     self._take(turn, named)
                 case _:
@@ -155,7 +163,7 @@ async def first_words(
 ) -> dict[str, Figures]:
     """Milliseconds by stage, from `samples` first words or a few more."""
     questions = await _questions()
-    pictures = [Scene(scene).picture(0) for _, scene, _ in QUESTIONS]
+    scenes = [[Scene(things).picture(tick) for tick in range(TREMOR)] for _, things, _ in QUESTIONS]
     weights = WeightFile(shipped(MODEL))
     engine = ThreadedEngine(
         lambda: open_embedded(weights, sessions),
@@ -171,7 +179,7 @@ async def first_words(
     talks: list[asyncio.Task[None]] = []
     try:
         for number in range(sessions):
-            talk = _Conversation(engine, questions, pictures, found, modal, seed + number)
+            talk = _Conversation(engine, questions, scenes, found, modal, seed + number)
             talks.append(asyncio.create_task(talk.talk(), name=f"conversation {number}"))
         while len(found) < samples:
             done, _ = await asyncio.wait(talks, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
