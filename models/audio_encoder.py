@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import SPAN, ModelConfig
-from .tensors import tensor_of
+from .tensors import spectrum, tensor_of
 
 N_FFT = 512
 
@@ -102,7 +102,7 @@ class AudioEncoder(nn.Module):
         """
         seen = torch.cat([before, pcm], dim=1)
         framed = seen.unfold(1, SPAN, self.config.hop)  # [B, S / hop, SPAN]
-        power = torch.fft.rfft(framed * self.window, N_FFT).abs().square()
+        power = spectrum(framed * self.window, N_FFT).abs().square()
         bank = self.filters if filters is None else filters
         return torch.log(power @ bank.transpose(-1, -2) + 1e-6)
 

@@ -28,7 +28,7 @@ from .weights import EmbeddedModel
 OPSET = 17
 
 # Its types know nothing of the file object that its documentation says it takes.
-_export: Any = torch.onnx.export
+_exporter: Any = torch.onnx
 
 
 class HearStep(nn.Module):
@@ -200,7 +200,7 @@ def export(model: EmbeddedModel, folder: Path) -> None:
         out = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter warns of its own age and of tracing
-            _export(
+            _exporter.export(
                 module.eval(),
                 example,
                 out,

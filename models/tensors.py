@@ -14,6 +14,12 @@ def tensor_of(array: npt.NDArray[Any]) -> Tensor:
     return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]
 
 
+def spectrum(frames: Tensor, points: int) -> Tensor:
+    """Fourier transform of real samples [..., S], zero-padded: complex [..., points // 2 + 1]."""
+    found: Tensor = torch.fft.rfft(frames, points)  # pyright: ignore
+    return found
+
+
 def seed(number: int) -> None:
     """What PyTorch draws from now on follows from `number`."""
     torch.manual_seed(number)  # pyright: ignore[reportUnknownMemberType]

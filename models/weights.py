@@ -47,8 +47,8 @@ def save(model: EmbeddedModel, path: Path, notes: dict[str, object]) -> None:
         "words": json.dumps(model.lexicon.words),
         "notes": json.dumps(notes),
     }
-    save_file: Any = safetensors_torch.save_file  # its types are incomplete
-    save_file(tensors, path, metadata=header)
+    writer: Any = safetensors_torch  # its types are incomplete
+    writer.save_file(tensors, path, metadata=header)
 
 
 def load(path: Path) -> EmbeddedModel:

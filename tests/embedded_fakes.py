@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from safetensors import numpy as safetensors_numpy
 
 from visavis.models.embedded import Embedded
 from visavis.models.networks import (
@@ -29,6 +33,14 @@ def weights() -> WeightFile:
 def networks() -> OnnxNetworks:
     """Networks of the shipped weights; they keep no state."""
     return OnnxNetworks(weights())
+
+
+def write_tensors(
+    path: Path, tensors: dict[str, npt.NDArray[Any]], header: dict[str, str] | None = None
+) -> None:
+    """A safetensors file. Any: it holds numbers of all kinds."""
+    writer: Any = safetensors_numpy  # its types are incomplete
+    writer.save_file(tensors, path, metadata=header)
 
 
 class Inner:
@@ -97,12 +109,15 @@ def stepper(networks: Networks, slots: int = 1) -> Embedded:
 
 
 def dictation(text: str) -> Floats:
-    """Windows [N, 512] in which `Dictated` hears this text; its last letter is still open."""
+    """Windows [N, 512] in which `Dictated` hears this text. Its last letter is still open, unless
+    that is a space: then the word before it is complete."""
     classes: list[int] = []
     for letter in spell(text):
         if classes and classes[-1] == letter:
             classes.append(BLANK)
         classes.append(letter)
+    if text.endswith(" "):
+        classes.append(BLANK)
     config = weights().config
     count = config.letters_per_frame
     classes += [classes[-1]] * (-len(classes) % count)

@@ -84,4 +84,6 @@ def test_turning_depends_on_the_distance_only() -> None:
 
     assert math.isclose(score(3, 1), score(23, 21), rel_tol=1e-4)
     assert not math.isclose(score(3, 1), score(3, 2), rel_tol=1e-2)
-    assert math.isclose(float(turned(q, cos[9], sin[9]).norm()), float(q.norm()), rel_tol=1e-5)
+    assert math.isclose(
+        float(turned(q, cos[9], sin[9]) @ turned(q, cos[9], sin[9])), float(q @ q), rel_tol=1e-5
+    )

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from embedded_fakes import networks, weights
-from safetensors.numpy import save_file
+from embedded_fakes import networks, weights, write_tensors
 
 from visavis.models.config import NANO
 from visavis.models.lexicon import MARKS
@@ -27,7 +26,7 @@ def rewritten(path: Path, change: Callable[[Tensors, Header], None]) -> Path:
     """The shipped file with something changed."""
     tensors, header = dict(weights().tensors), describe(shipped("nano"))
     change(tensors, header)
-    save_file(tensors, path, metadata=header)
+    write_tensors(path, tensors, header)
     return path
 
 
@@ -67,10 +66,10 @@ def test_a_file_of_something_else_is_damaged(tmp_path: Path) -> None:
 
 def test_a_file_of_another_program_is_named(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
-    save_file({"x": np.zeros(3, np.float32)}, path)
+    write_tensors(path, {"x": np.zeros(3, np.float32)})
     with pytest.raises(WeightsError, match=r"other\.safetensors has format None, not 'visavis-1'"):
         WeightFile(path)
-    save_file({"x": np.zeros(3, np.float32)}, path, metadata={"format": "visavis-0"})
+    write_tensors(path, {"x": np.zeros(3, np.float32)}, {"format": "visavis-0"})
     with pytest.raises(WeightsError, match="'visavis-0'.*another version"):
         WeightFile(path)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.numpy import save_file
+from embedded_fakes import write_tensors
 from tiny_model import LEXICON, TINY, tiny_model
 
 from visavis.models.networks import WeightFile, describe, shipped
@@ -37,7 +37,7 @@ def test_a_file_with_other_tensors_does_not_fit(tmp_path: Path) -> None:
     save(tiny_model(), path, {})
     tensors, header = dict(WeightFile(path).tensors), describe(path)
     del tensors["decoder.head.bias"]
-    save_file(tensors, path, metadata=header)
+    write_tensors(path, tensors, header)
     with pytest.raises(
         WeightsError, match=r"(?s)tiny\.safetensors does not fit.*decoder\.head\.bias"
     ):

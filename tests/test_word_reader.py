@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from tiny_model import TINY, tiny_model
+from tiny_model import TINY, ints, tiny_model
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -40,7 +40,7 @@ def test_words_do_not_know_each_other() -> None:
     chances, lengths = letters("a", "square", "red")
     heard = latents(chances)
     together = READER(chances, heard, lengths)
-    for row, length in enumerate(lengths.tolist()):
+    for row, length in enumerate(ints(lengths)):
         one = slice(row, row + 1)
         alone = READER(chances[one, :length], heard[one, :length], lengths[one])
         torch.testing.assert_close(together[one], alone, atol=1e-5, rtol=1e-5)

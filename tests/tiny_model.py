@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import Tensor
+
 from visavis.models import tensors
 from visavis.models.config import NANO, ModelConfig
 from visavis.models.lexicon import Lexicon
@@ -28,6 +30,11 @@ TINY: ModelConfig = replace(
     max_positions=64,
 )
 LEXICON = Lexicon.of(["a", "red", "blue", "circle", "square", "."])
+
+
+def ints(tensor: Tensor) -> list[int]:
+    """Its numbers, plainly."""
+    return [int(one) for one in tensor.flatten()]
 
 
 def tiny_model(seed: int = 1) -> EmbeddedModel:

@@ -187,11 +187,11 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
         drawn: npt.NDArray[np.int64] = rng.choice(
             len(pool.pcm), size=min(len(pool.pcm), batch * 16), replace=False
         )
-        drawn = drawn[np.argsort([len(pool.pcm[i]) for i in drawn])]
+        drawn = drawn[np.argsort([len(pool.pcm[int(i)]) for i in drawn])]
         pieces = [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
         order: npt.NDArray[np.int64] = rng.permutation(len(pieces))
         for piece in order:
-            rows = [int(i) for i in pieces[piece]]
+            rows = [int(i) for i in pieces[int(piece)]]
             pcm, frames = padded([hurried(pool.pcm[i], rng) for i in rows], config.window)
             targets = [torch.tensor(spell(pool.texts[i]), dtype=torch.long) for i in rows]
             before = torch.zeros(len(rows), SPAN - config.hop)
