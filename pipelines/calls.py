@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -90,12 +91,21 @@ class Calls:
         self._calls: dict[str, Call] = {}
         self._pending = 0
         self._is_closing = False
+        self._dropped = Counter(audio=0, video=0, messages=0)  # of calls that have ended
 
     def __len__(self) -> int:
         return len(self._calls) + self._pending
 
     def __iter__(self) -> Iterator[Call]:
         return iter(tuple(self._calls.values()))
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """What full mailboxes let go since the start, of every call: audio, video, messages."""
+        total = self._dropped.copy()
+        for call in self:
+            total.update(_dropped(call.peer))
+        return total
 
     @property
     def limit(self) -> int:
@@ -180,11 +190,18 @@ class Calls:
             log.exception("a conversation failed", extra={"call": call.id})
         finally:
             del self._calls[call.id]
+            self._dropped.update(_dropped(call.peer))
             await _close(call.peer, "the conversation ended")
 
     def _full(self, message: str) -> EngineFull:
         self.refused += 1
         return EngineFull(message, retry_after_s=RETRY_AFTER_S)
+
+
+def _dropped(peer: Peer) -> Counter[str]:
+    return Counter(
+        audio=peer.audio.dropped, video=peer.video.dropped, messages=peer.messages.dropped
+    )
 
 
 async def _close(peer: Peer, why: str) -> None:

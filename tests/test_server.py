@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from runtime_fakes import FlatPixels
 from server_fakes import FakePeer, FakePipeline, answerer
 from starlette.applications import Starlette
 
@@ -17,6 +18,7 @@ from visavis.pipelines import server
 from visavis.pipelines.calls import RETRY_AFTER_S
 from visavis.pipelines.extensions import Page
 from visavis.runtime.errors import WeightsError
+from visavis.runtime.frames import VideoFrame
 from visavis.runtime.settings import ServerSettings, Settings, WebrtcSettings
 
 CALLS = "/v1/realtime/calls"
@@ -371,10 +373,17 @@ def test_metrics_count_calls_and_latencies() -> None:
     async def scenario(it: Site) -> None:
         it.pipeline.totals.add({"fusion": 2.0})
         it.pipeline.totals.count("turns")
-        await it.client.post(CALLS, content="o", headers=SDP)
+        call = await it.client.post(CALLS, content="o", headers=SDP)
         lines = (await it.client.get("/metrics")).text.splitlines()
         assert "visavis_sessions 1" in lines
         assert "visavis_sessions_opened_total 1" in lines
+        for _ in range(3):
+            it.peers[0].video.put(VideoFrame(FlatPixels(0), 64, 48, 0, 0.0))
+        later = (await it.client.get("/metrics")).text
+        assert 'visavis_dropped_total{what="video"} 2' in later
+        await it.client.post(f"{call.headers['location']}/hangup")
+        later = (await it.client.get("/metrics")).text
+        assert 'visavis_dropped_total{what="video"} 2' in later
         assert 'visavis_latency_ms{stage="fusion",quantile="0.99"} 2.000' in lines
         assert 'visavis_count_total{what="turns"} 1' in lines
 
