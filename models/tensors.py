@@ -8,6 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+_fft: Any = torch.fft
+
 
 def tensor_of(array: npt.NDArray[Any]) -> Tensor:
     """A tensor over the same memory. Any: an array may hold any number that PyTorch knows."""
@@ -16,7 +18,7 @@ def tensor_of(array: npt.NDArray[Any]) -> Tensor:
 
 def spectrum(frames: Tensor, points: int) -> Tensor:
     """Fourier transform of real samples [..., S], zero-padded: complex [..., points // 2 + 1]."""
-    found: Tensor = torch.fft.rfft(frames, points)  # pyright: ignore
+    found: Tensor = _fft.rfft(frames, points)
     return found
 
 

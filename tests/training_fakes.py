@@ -11,7 +11,7 @@ from visavis.models.config import NANO
 from visavis.models.spelling import spell
 from visavis.models.training.make_scenes import make_shard, save_shard, shard_path
 
-QUESTIONS = ("what colour is this", "how many are there", "hello", "")
+QUESTIONS: tuple[str, ...] = ("what colour is this", "how many are there", "hello", "")
 
 
 def write_scenes(folder: Path, count: int = 6) -> Path:
