@@ -8,12 +8,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+_torch: Any = torch
 _fft: Any = torch.fft
 
 
 def tensor_of(array: npt.NDArray[Any]) -> Tensor:
     """A tensor over the same memory. Any: an array may hold any number that PyTorch knows."""
-    return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]
+    tensor: Tensor = _torch.from_numpy(array)
+    return tensor
 
 
 def spectrum(frames: Tensor, points: int) -> Tensor:

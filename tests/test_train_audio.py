@@ -105,7 +105,7 @@ def test_word_errors_count_what_was_heard(tmp_path: Path) -> None:
     pool.refresh()
     rate, exact, heard = word_errors(tiny_model().audio, pool, limit=3)
     assert len(heard) == 3
-    wanted = [text.split() for text in QUESTIONS[:3]]
+    wanted: list[list[str]] = [list[str](text.split()) for text in QUESTIONS[:3]]
     wrong = sum(edits(text, got.split()) for text, got in zip(wanted, heard, strict=True))
     assert rate == pytest.approx(wrong / sum(map(len, wanted)))
     assert 0 <= exact <= 1

@@ -137,7 +137,7 @@ def train(args: argparse.Namespace) -> None:
     rng = np.random.default_rng(args.seed + run.step)
     total, saved = 0.0, run.spent
     while not run.is_over:
-        rows = [int(i) for i in rng.integers(0, len(pictures.images), int(args.batch))]
+        rows = [int(rng.integers(len(pictures.images))) for _ in range(int(args.batch))]
         images = tensor_of(np.stack([pictures.images[i] for i in rows]))
         with torch.autocast("cpu", torch.bfloat16):
             patches = vision.patches(varied(images, rng))
