@@ -145,7 +145,6 @@ def _node() -> str | None:
     return shutil.which("node") or (str(bundled) if bundled and bundled.exists() else None)
 
 
-@pytest.mark.skipif(_node() is None, reason="node is not installed")
 def test_the_modules_unit_tests_pass() -> None:
     tests = sorted(str(path) for path in (ROOT / "tests" / "web").glob("*.test.mjs"))
     assert tests
