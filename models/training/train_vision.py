@@ -19,7 +19,7 @@ from .. import tensors
 from ..config import NANO, ModelConfig
 from ..tensors import tensor_of
 from ..vision_encoder import VisionEncoder
-from .scenes import COLORS, SHAPES, SYMBOLS, Scene
+from .scenes import COLORS, PLACES, SHAPES, SYMBOLS, Scene, place_of
 from .schedule import Run
 
 
@@ -44,7 +44,8 @@ class Pictures:
 
 
 class VisionTeacher(nn.Module):
-    """Heads used in training only: what is in each patch, and what is in the picture as a whole."""
+    """Heads used in training only: what is in each patch, whether the middle of an object is in it and
+    where in the picture that object is, and what is in the picture as a whole."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -53,6 +54,8 @@ class VisionTeacher(nn.Module):
         self.shape = nn.Linear(v, len(SHAPES) + 1)
         self.color = nn.Linear(v, len(COLORS))
         self.symbol = nn.Linear(v, len(SYMBOLS) + 1)
+        self.middle = nn.Linear(d, 1)
+        self.place = nn.Linear(d, len(PLACES) + 1)
         self.pairs = nn.Linear(2 * d, len(COLORS) * len(SHAPES))
         self.count = nn.Linear(2 * d, 6)
         self.card = nn.Linear(2 * d, len(SYMBOLS) + 1)
@@ -63,6 +66,8 @@ class VisionTeacher(nn.Module):
         shapes = torch.full((b, side, side), len(SHAPES))
         colors = torch.full((b, side, side), -100)
         symbols = torch.full((b, side, side), len(SYMBOLS))
+        middles = torch.zeros(b, side, side)
+        places = torch.full((b, side, side), -100)
         pairs = torch.zeros(b, len(COLORS) * len(SHAPES))
         counts = torch.tensor([min(5, len(scene.items)) for scene in scenes])
         cards = torch.full((b,), len(SYMBOLS))
@@ -83,6 +88,10 @@ class VisionTeacher(nn.Module):
                     cells(item.x, item.size * 0.35 / scene.aspect),
                 )
                 shapes[at], colors[at] = shape, color
+                place = place_of(scene, item)
+                at = row, cells(item.y, 0.0), cells(item.x, 0.0)
+                middles[at] = 1
+                places[at] = len(PLACES) if place is None else PLACES.index(place)
             if scene.card is not None:
                 card = scene.card
                 cards[row] = SYMBOLS.index(card.symbol)
@@ -105,18 +114,20 @@ class VisionTeacher(nn.Module):
             + 10 * F.binary_cross_entropy_with_logits(self.pairs(whole), pairs)
             + 0.5 * F.cross_entropy(self.count(whole), counts)
             + 0.5 * F.cross_entropy(self.card(whole), cards)
+            + 3 * F.binary_cross_entropy_with_logits(self.middle(latents).flatten(), middles.flatten())
         )
         if bool((seen >= 0).any()):
             loss = loss + F.cross_entropy(colored, seen)
+            loss = loss + F.cross_entropy(self.place(latents).flatten(0, 1), places.flatten())
         return loss
 
 
 def varied(images: Tensor, rng: np.random.Generator) -> Tensor:
     """A little shift and a little light, so that no picture is met twice: uint8 [B, H, W, 3]."""
-    dy, dx = (int(v) for v in rng.integers(-5, 6, 2))
-    wide = F.pad(images.permute(0, 3, 1, 2).float(), (5, 5, 5, 5), mode="replicate")
+    dy, dx = (int(v) for v in rng.integers(-3, 4, 2))
+    wide = F.pad(images.permute(0, 3, 1, 2).float(), (3, 3, 3, 3), mode="replicate")
     size = images.shape[1]
-    shifted = wide[:, :, 5 + dy : 5 + dy + size, 5 + dx : 5 + dx + size].permute(0, 2, 3, 1)
+    shifted = wide[:, :, 3 + dy : 3 + dy + size, 3 + dx : 3 + dx + size].permute(0, 2, 3, 1)
     gain = tensor_of(rng.uniform(0.9, 1.1, (len(images), 1, 1, 1)).astype(np.float32))
     return (shifted * gain).clamp(0, 255)
 
