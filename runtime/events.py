@@ -181,6 +181,42 @@ class StageFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word of a transcript and where it lies in the conversation's audio, in samples at
+    HEARING_RATE. `probability` 0..1 is the model's own."""
+
+    text: str
+    start_pts: int
+    end_pts: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """A `Transcriber` knows more of an utterance. `text` is settled: it only ever grows at its end."""
+
+    item_id: str
+    text: str
+    tentative: str
+    """What follows `text` in the newest pass and may still change; empty when final."""
+    words: tuple[SpokenWord, ...]
+    """The words of `text`."""
+    language: str
+    """ISO 639-1 code, told or detected; empty until it is known."""
+    seconds: float
+    """Audio of the utterance so far: what is billed as its duration."""
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionFailed:
+    """There will be no (more) transcript of this utterance; `why` is for the person."""
+
+    item_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class PeerGone:
     """The transport ended."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from .events import Event
+from .events import Event, Transcribed, TranscriptionFailed
 from .frames import AudioChunk, Pcm, VideoFrame
 from .mailboxes import Bounded, Latest
 
@@ -98,6 +98,50 @@ class Voice(Protocol):
         ...
 
     def close(self, handle: int) -> None: ...
+
+
+class Transcriber(Protocol):
+    """Speech to text beside the engine, one utterance at a time, loaded on first use. Every method
+    returns at once and is called on the event loop; so is the `deliver` given to `open`."""
+
+    def open(
+        self,
+        deliver: Callable[[Transcribed | TranscriptionFailed], None],
+        *,
+        language: str | None = None,
+        prompt: str = "",
+    ) -> int:
+        """A handle for one conversation; the first one starts the loading. `language` is an ISO
+        639-1 code, None to detect it per utterance; `prompt` are words it may expect. Raises
+        `BadInput` for a language it doesn't know."""
+        ...
+
+    def hear(self, handle: int, chunk: AudioChunk) -> None:
+        """The person's audio, all of it and in order; what no utterance needs is soon dropped."""
+        ...
+
+    def begin(self, handle: int, item_id: str, start_pts: int) -> None:
+        """An utterance began at `start_pts` (which may lie up to 2 s back). From now on it is
+        transcribed as it goes: answered by `Transcribed` whenever words settle."""
+        ...
+
+    def settle(self, handle: int, item_id: str, end_pts: int) -> None:
+        """What was said up to `end_pts` is wanted now, all of it: answered by a `Transcribed` with
+        an empty `tentative`. The utterance may go on afterwards."""
+        ...
+
+    def end(self, handle: int, item_id: str, end_pts: int) -> None:
+        """The utterance is over at `end_pts`: answered by one last `Transcribed` with `is_final`, or by
+        `TranscriptionFailed`."""
+        ...
+
+    def drop(self, handle: int, item_id: str) -> None:
+        """It was noise: nothing of it is delivered after this call."""
+        ...
+
+    def close(self, handle: int) -> None:
+        """Nothing is delivered after this call. Idempotent."""
+        ...
 
 
 class Playout(Protocol):
