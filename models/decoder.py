@@ -12,6 +12,7 @@ rotary (Su et al. 2021), therefore the cache can be cut at any place and grown a
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import cast
 
 import torch
@@ -33,6 +34,15 @@ def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the halves of the last axis by the position's angles."""
     a, b = x.chunk(2, dim=-1)
     return x * cos + torch.cat([-b, a], dim=-1) * sin
+
+
+@dataclass(slots=True)
+class Watch:
+    """What training looks at inside the decoder: hidden states after each layer [B, T, D], and how
+    the first head of every layer shares out its attention [B, T, T]."""
+
+    hidden: list[Tensor] = field(default_factory=list[Tensor])
+    looks: list[Tensor] = field(default_factory=list[Tensor])
 
 
 class Layer(nn.Module):
@@ -115,18 +125,22 @@ class FusedDecoder(nn.Module):
         logits: Tensor = self.head(self.exit_norms[exit_index](x))
         return logits
 
-    def forward(self, x: Tensor, targets: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, targets: Tensor, watch: Watch | None = None) -> list[Tensor]:
         """Training: x [B, T, D], mask `targets` [B, T] of the positions to read ->
         logits [number of targets, W] at every exit, the full depth last."""
         cos, sin = self.cos[: x.shape[1]], self.sin[: x.shape[1]]
         found: list[Tensor] = []
-        later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        later = torch.full((x.shape[1], x.shape[1]), -1e4).triu(1)
         for index, module in enumerate(self.layers, 1):
             layer = cast(Layer, module)  # a ModuleList forgets what it holds
             q, k, v = layer.project(x, cos, sin)
             # Spelled out: on CPUs the backward pass of the fused kernel is far slower.
-            scores = (q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5
-            x = layer.finish(x, scores.masked_fill(later, -torch.inf).softmax(dim=-1) @ v)
+            scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+            looks = (scores + later.to(scores.dtype)).softmax(dim=-1)
+            x = layer.finish(x, looks.to(v.dtype) @ v)
+            if watch is not None:
+                watch.hidden.append(x)
+                watch.looks.append(looks[:, 0])
             if index in self.config.exits:
                 found.append(self.read(x[targets], len(found)))
         return [*found, self.read(x[targets], -1)]

@@ -26,12 +26,13 @@ def test_runs_become_a_weight_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     runs, out = tmp_path / "runs", tmp_path / "weights" / "nano.safetensors"
     Run("audio", runs, 1, 1e-3).save({"encoder": model.audio}, optimizer)
-    Run("fused", runs, 1, 1e-3).save({"vision": model.vision, "decoder": model.decoder}, optimizer)
+    Run("vision", runs, 1, 1e-3).save({"vision": model.vision}, optimizer)
+    Run("fused", runs, 1, 1e-3).save({"decoder": model.decoder}, optimizer)
     monkeypatch.setattr(sys, "argv", ["export", "--runs", str(runs), "--out", str(out)])
     main()
     file = WeightFile(out)
     assert file.config == NANO
-    assert {"audio", "fused"} == set(file.notes)
+    assert {"vision", "audio", "fused"} == set(file.notes)
     assert len(list(out.parent.glob("nano.*.onnx"))) == 5
     agent = open_embedded(file, 1)
     agent.look([0], picture(60))

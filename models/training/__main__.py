@@ -19,12 +19,11 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("make_speech", ("--split", "train", "--to", "160")),
     ("train_vision", ("--minutes", "{vision}")),
     ("train_audio", ("--minutes", "{audio}")),
-    ("train_fused", ("--minutes", "{fused}", "--batch", "16", "--exchanges", "4")),
     ("heard", ()),
-    ("train_fused", ("--heard", "--minutes", "{heard}", "--batch", "16", "--exchanges", "4")),
+    ("train_fused", ("--minutes", "{fused}")),
     ("export", ()),
 )
-SHARES = {"vision": 0.1, "audio": 0.45, "fused": 0.25, "heard": 0.2}
+SHARES = {"vision": 0.08, "audio": 0.52, "fused": 0.4}
 """How the training time is divided between the stages."""
 
 

@@ -17,6 +17,13 @@ from ..networks import shipped
 from ..weights import EmbeddedModel, save
 from .language import ANSWER_WORDS
 
+PARTS = (
+    ("vision", "vision", "vision"),
+    ("audio", "audio", "encoder"),
+    ("fused", "decoder", "decoder"),
+)
+"""Which run's checkpoint holds which part of the model, and under what name."""
+
 
 def main() -> None:
     """Command line."""
@@ -26,14 +33,10 @@ def main() -> None:
     args = parser.parse_args()
     model = EmbeddedModel(NANO, Lexicon.of(ANSWER_WORDS))
     notes: dict[str, object] = {}
-    # The stage that trained on what was really heard supersedes the one before it.
-    stage = "heard" if (args.runs / "heard.pt").exists() else "fused"
-    for name, parts in (("audio", ("audio",)), (stage, ("vision", "decoder"))):
+    for name, part, key in PARTS:
         run = torch.load(args.runs / f"{name}.pt", weights_only=True)
         notes[name] = {"steps": run["step"], "minutes": round(run["spent"] / 60, 1)}
-        for part in parts:
-            key = "encoder" if part == "audio" else part
-            model.get_submodule(part).load_state_dict(run["parts"][key])
+        model.get_submodule(part).load_state_dict(run["parts"][key])
     save(model.eval().requires_grad_(False), args.out, notes)
     export(model, args.out.parent)
     size = args.out.stat().st_size / 1e6

@@ -303,6 +303,15 @@ def _count_answer(n: int) -> tuple[str, str]:
     return ("There is one.", "one") if n == 1 else (f"There are {DIGITS[n]}.", DIGITS[n])
 
 
+def matching(intent: Intent, scene: Scene) -> list[Item]:
+    """The objects of a scene that a question about it is about."""
+    if intent.family not in _VISUAL or intent.family == "read":
+        return []
+    if intent.place is not None:
+        return list(items_at(scene, intent.place) or ())
+    return _matching(intent, scene)
+
+
 def _matching(intent: Intent, scene: Scene) -> list[Item]:
     return [
         item

@@ -114,7 +114,8 @@ class VisionTeacher(nn.Module):
             + 10 * F.binary_cross_entropy_with_logits(self.pairs(whole), pairs)
             + 0.5 * F.cross_entropy(self.count(whole), counts)
             + 0.5 * F.cross_entropy(self.card(whole), cards)
-            + 3 * F.binary_cross_entropy_with_logits(self.middle(latents).flatten(), middles.flatten())
+            + 3
+            * F.binary_cross_entropy_with_logits(self.middle(latents).flatten(), middles.flatten())
         )
         if bool((seen >= 0).any()):
             loss = loss + F.cross_entropy(colored, seen)

@@ -1,0 +1,95 @@
+"""Heads that exist in training only and say what the decoder should know on the way to an answer:
+which words were said, what is asked, and where to look for it.
+
+Next words alone teach grounding slowly: most words of an answer can be had without looking. These
+losses name the steps between (auxiliary supervision of attention: Mi et al. 2016; Liu et al. 2016).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..config import ModelConfig
+from ..decoder import Watch
+from .language import question_text
+from .phrasings import PLACE_FORMS, TOPICS
+from .scenes import COLORS, SHAPES
+from .stories import Asked, Story
+
+LOOKING_LAYERS = (2, 4)
+"""Layers whose first head learns to look at what a question is about (counted from 0)."""
+
+_TOPICS = (*TOPICS, "chatter")
+_PLACES = tuple(PLACE_FORMS)
+
+
+def question_words(samples: int = 20_000, seed: int = 0) -> tuple[str, ...]:
+    """The words people say in trained phrasings, most of them."""
+    rng = random.Random(seed)
+    return tuple(sorted({w for _ in range(samples) for w in question_text(rng).split()}))
+
+
+class DecoderTeacher(nn.Module):
+    """Word, question and attention losses on a watched pass of the decoder."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.words = {word: index for index, word in enumerate(question_words())}
+        d = config.width
+        self.word = nn.Linear(d, len(self.words))
+        self.topic = nn.Linear(d, len(_TOPICS))
+        self.shape = nn.Linear(d, len(SHAPES) + 1)
+        self.color = nn.Linear(d, len(COLORS) + 1)
+        self.place = nn.Linear(d, len(_PLACES) + 1)
+
+    def loss(self, stories: Sequence[Story], watch: Watch) -> Tensor:
+        """How far the decoder is from reading the words, the questions, and from looking there."""
+        total = torch.zeros(())
+        rows, cols, truth = [], [], []
+        for row, story in enumerate(stories):
+            for at, word in story.spelt:
+                if word in self.words:
+                    rows.append(row)
+                    cols.append(at)
+                    truth.append(self.words[word])
+        if truth:
+            read = self.word(watch.hidden[0][rows, cols].float())
+            total = total + 0.3 * F.cross_entropy(read, torch.tensor(truth))
+        asked = [(row, asked) for row, story in enumerate(stories) for asked in story.asked]
+        if not asked:
+            return total
+        hidden = watch.hidden[1][[row for row, _ in asked], [a.at for _, a in asked]].float()
+        for head, names, values in (
+            (self.topic, _TOPICS, [a.intent.topic for _, a in asked]),
+            (self.shape, SHAPES, [a.intent.shape for _, a in asked]),
+            (self.color, COLORS, [a.intent.color for _, a in asked]),
+            (self.place, _PLACES, [a.intent.place for _, a in asked]),
+        ):
+            wanted = [len(names) if value is None else names.index(value) for value in values]
+            total = total + 0.15 * F.cross_entropy(head(hidden), torch.tensor(wanted))
+        return total + self._looking(asked, watch)
+
+    def _looking(self, asked: Sequence[tuple[int, Asked]], watch: Watch) -> Tensor:
+        """From the question's mark on, the looking heads rest on what it is about, or on the mark."""
+        rows: list[int] = []
+        cols: list[int] = []
+        goals: list[tuple[int, int]] = []  # line, position
+        for row, one in asked:
+            # A description names one thing after another: only its beginning looks at all of them.
+            end = one.at + 1 if one.intent.family == "describe" else one.end
+            for at in range(one.at, end):
+                goals += [(len(rows), goal) for goal in one.relevant or (one.at,)]
+                rows.append(row)
+                cols.append(at)
+        lines, positions = torch.tensor(goals).T
+        loss = torch.zeros(())
+        for layer in LOOKING_LAYERS:
+            looks = watch.looks[layer][rows, cols].float()  # [lines, T]
+            there = torch.zeros(len(rows)).index_add(0, lines, looks[lines, positions])
+            loss = loss - 0.2 * torch.log(there + 1e-3).mean()
+        return loss

@@ -1,0 +1,104 @@
+"""Training sequences: what lies where, what must be known there, and what each question is about."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_fakes import write_heard, write_scenes
+
+from visavis.models.config import NANO
+from visavis.models.lexicon import ASK, END, SILENT, WAIT, Lexicon
+from visavis.models.spelling import unspell
+from visavis.models.training.heard import HeardPool
+from visavis.models.training.language import ANSWER_WORDS, Intent
+from visavis.models.training.stories import IGNORED, Stories, Story, misheard
+from visavis.models.training.train_vision import Pictures
+
+LEXICON = Lexicon.of(ANSWER_WORDS)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+    found = Pictures(write_scenes(tmp_path_factory.mktemp("scenes"), 40), "train")
+    found.refresh()
+    return found
+
+
+def test_an_answer_knows_what_follows_each_of_its_words() -> None:
+    story = Story()
+    story.type("hello you")
+    story.answer([7, 8])
+    assert story.length == 2 + 4
+    assert story.words == [(2, ASK), (3, 7), (4, 8), (5, END)]
+    assert story.targets == [(2, 7), (3, 8), (4, END)]
+
+
+def test_positions_of_a_story_do_not_overlap(pictures: Pictures) -> None:
+    writer = Stories(pictures, LEXICON, NANO, random.Random(1), None)
+    marks: set[int] = set()
+    for _ in range(200):
+        story = writer.write(3)
+        filled = [at for at, _ in (*story.voice, *story.words)] + [at for at, _ in story.typed]
+        for start, _ in story.pictures:
+            filled += range(start, start + NANO.picture_tokens)
+        assert sorted(filled) == list(range(story.length))
+        assert story.length < NANO.max_positions
+        assert story.targets and {at for at, _ in story.targets} <= {at for at, _ in story.words}
+        marks |= {target for _, target in story.targets}
+        first = min(start for start, _ in [*story.pictures, *story.words])
+        assert first == 0, "a story begins with what is seen"
+    assert {END, WAIT, SILENT} <= marks
+    assert IGNORED not in marks
+
+
+def test_stories_use_what_was_heard(pictures: Pictures, tmp_path: Path) -> None:
+    pool = HeardPool(write_heard(tmp_path), "train")
+    writer = Stories(pictures, LEXICON, NANO, random.Random(1), pool)
+    heard = [word for _ in range(20) for _, word in writer.write(2).voice]
+    assert any(word.latents is not None for word in heard)
+
+
+def test_mishearing_is_mostly_hearing() -> None:
+    rng = random.Random(3)
+    text = "what colour is the circle"
+    found = [misheard(text, rng) for _ in range(100)]
+    for one in found:
+        np.testing.assert_allclose(one.chances.sum(axis=1), 1, atol=1e-4)
+        assert one.chances.shape[1] == NANO.classes
+    exact = sum(unspell([int(c) for c in one.chances.argmax(axis=1)]) == text for one in found)
+    assert 30 < exact < 90
+    assert len(misheard("", rng).chances) == 1
+
+
+def test_a_question_points_at_the_middles_of_what_it_is_about(pictures: Pictures) -> None:
+    writer = Stories(pictures, LEXICON, NANO, random.Random(4), None)
+    pointed = 0
+    for _ in range(80):
+        story = writer.write(3)
+        for asked in story.asked:
+            before = [(start, image) for start, image in story.pictures if start < asked.at]
+            if not asked.relevant:
+                continue
+            start, image = before[-1]
+            scene = pictures.scenes[image]
+            things = [*scene.items, *([scene.card] if scene.card else [])]
+            cells = {int(thing.y * 6) * 6 + int(thing.x * 6) for thing in things}
+            assert {at - start for at in asked.relevant} <= cells
+            assert asked.at < asked.end < story.length
+            pointed += 1
+    assert pointed > 40
+
+
+def test_words_are_known_where_each_was_heard(pictures: Pictures) -> None:
+    story = Story()
+    story.type("what is it")
+    assert story.spelt == [(0, "what"), (1, "is"), (2, "it")]
+    heard = misheard("red star", random.Random(1)).words()
+    story.hear(heard, ["red", "star"] if len(heard) == 2 else [])
+    assert [word for _, word in story.spelt[3:]] in (["red", "star"], [])
+    story.answer([3], Intent("count"), (1, 2))
+    (asked,) = story.asked
+    assert (asked.at, asked.end, asked.relevant) == (story.length - 3, story.length - 1, (1, 2))
