@@ -203,8 +203,10 @@ class Transcribed:
     """The words of `text`."""
     language: str
     """ISO 639-1 code, told or detected; empty until it is known."""
+    pts: int
+    """The newest pass looked at the audio up to here."""
     seconds: float
-    """Audio of the utterance so far: what is billed as its duration."""
+    """Audio of the utterance so far: what usage counts as its duration."""
     is_final: bool
 
 

@@ -125,9 +125,9 @@ class Transcriber(Protocol):
         transcribed as it goes: answered by `Transcribed` whenever words settle."""
         ...
 
-    def settle(self, handle: int, item_id: str, end_pts: int) -> None:
-        """What was said up to `end_pts` is wanted now, all of it: answered by a `Transcribed` with
-        an empty `tentative`. The utterance may go on afterwards."""
+    def catch_up(self, handle: int, item_id: str, end_pts: int) -> None:
+        """What was said up to `end_pts` is wanted now: answered by a `Transcribed` whose `pts` is at
+        least that, `tentative` included. The utterance may go on afterwards."""
         ...
 
     def end(self, handle: int, item_id: str, end_pts: int) -> None:

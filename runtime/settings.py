@@ -209,6 +209,50 @@ class VoiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     pitch: Annotated[int, Meta(description="Pitch, 0 low to 99 high.", ge=0, le=99)] = 50
 
 
+class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What writes down what the person says, and how often it looks again."""
+
+    engine: Annotated[
+        str,
+        Meta(
+            description="Who transcribes: 'embedded' (the model that answers), 'faster-whisper' or a "
+            "plugin's name.",
+            min_length=1,
+        ),
+    ] = "embedded"
+    model: Annotated[
+        str,
+        Meta(
+            description="Whisper model: a size ('base', 'small', 'large-v3', ...) or the path of a "
+            "CTranslate2 folder.",
+            min_length=1,
+        ),
+    ] = "base"
+    language: Annotated[
+        str, Meta(description="Language spoken, as an ISO 639-1 code; empty detects it.")
+    ] = ""
+    download: Annotated[
+        bool, Meta(description="Whether a model that is not on this disk may be downloaded.")
+    ] = False
+    device: Annotated[str, Meta(description="Where it runs: 'cpu', 'cuda' or 'auto'.")] = "auto"
+    compute_type: Annotated[
+        str, Meta(description="Arithmetic of CTranslate2: 'int8', 'float16', 'default', ...")
+    ] = "default"
+    threads: Annotated[
+        int, Meta(description="CPU threads of the transcriber; 0 lets it choose.", ge=0, le=1024)
+    ] = 0
+    beam_size: Annotated[int, Meta(description="Hypotheses followed at once.", ge=1, le=16)] = 1
+    step_ms: Annotated[
+        int, Meta(description="New audio after which it looks again, in ms.", ge=100, le=10_000)
+    ] = 1000
+    pause_ms: Annotated[
+        int, Meta(description="Pause at which a window is cut, in ms.", ge=96, le=5000)
+    ] = 480
+    max_window_s: Annotated[
+        float, Meta(description="Longest window looked at, in seconds.", ge=2, le=28)
+    ] = 18.0
+
+
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a conversation may last."""
 
@@ -230,6 +274,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audio: AudioSettings = AudioSettings()
     engine: EngineSettings = EngineSettings()
     voice: VoiceSettings = VoiceSettings()
+    transcription: TranscriptionSettings = TranscriptionSettings()
     session: SessionSettings = SessionSettings()
 
 
