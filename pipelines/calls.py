@@ -25,6 +25,7 @@ FAREWELL_S = 0.1
 CLOSING_S = 5.0
 """How long a conversation may take to end before it is cancelled."""
 RETRY_AFTER_S = 10.0
+_SHUTTING_DOWN = "the server is shutting down: come again when it is back"
 NOT_FOUND = "call_not_found"
 """Code of the `BadInput` for a call that is not there."""
 
@@ -118,19 +119,13 @@ class Calls:
         `session` is the client's wish for the session, as in `session.update`. Raises `EngineFull`
         when there is no place, `BadInput` for an offer that can't be used, `EngineDied`.
         """
-        if self._is_closing:
-            raise self._full("the server is shutting down: come again when it is back")
-        if len(self) >= self._limit:
-            raise self._full(
-                f"all {self._limit} places are taken: try again in {RETRY_AFTER_S:.0f} seconds "
-                "(the operator can raise server.max_sessions)"
-            )
+        self._check_place()
         self._pending += 1
         try:
             answer, peer = await self._answer(sdp)
             try:
                 if self._is_closing:
-                    raise self._full("the server is shutting down: come again when it is back")
+                    raise self._full(_SHUTTING_DOWN)
                 conversation = self._converse(peer)
             except BaseException as error:
                 self.refused += isinstance(error, EngineFull)
@@ -140,11 +135,37 @@ class Calls:
             self._pending -= 1
         if session:
             peer.messages.put({"type": "session.update", "session": dict(session)})
-        call = Call(f"rtc_{secrets.token_hex(12)}", peer)
+        return self._start(f"rtc_{secrets.token_hex(12)}", peer, conversation).id, answer
+
+    def join(self, peer: Peer, kind: str) -> Call:
+        """Start a conversation on a peer that is connected already; its id begins with `kind`.
+
+        Raises `EngineFull` when there is no place, `EngineDied`; the peer is the caller's to close
+        then. Afterwards `call.task` ends when the conversation has.
+        """
+        self._check_place()
+        try:
+            conversation = self._converse(peer)
+        except EngineFull:
+            self.refused += 1
+            raise
+        return self._start(f"{kind}_{secrets.token_hex(12)}", peer, conversation)
+
+    def _check_place(self) -> None:
+        if self._is_closing:
+            raise self._full(_SHUTTING_DOWN)
+        if len(self) >= self._limit:
+            raise self._full(
+                f"all {self._limit} places are taken: try again in {RETRY_AFTER_S:.0f} seconds "
+                "(the operator can raise server.max_sessions)"
+            )
+
+    def _start(self, call_id: str, peer: Peer, conversation: Conversation) -> Call:
+        call = Call(call_id, peer)
         self._calls[call.id] = call
         self.opened += 1
         call.task = self._tasks.create_task(self._carry(call, conversation), name=f"call {call.id}")
-        return call.id, answer
+        return call
 
     def get(self, call_id: str) -> Call:
         """Raises `BadInput` with the code `NOT_FOUND`."""

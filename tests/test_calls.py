@@ -59,6 +59,26 @@ def test_offers_at_the_same_time_share_the_places() -> None:
     assert len(peers) == 2
 
 
+def test_a_peer_that_is_connected_already_joins_within_the_same_limit() -> None:
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            calls = make([], tasks)
+            phones = [FakePeer(), FakePeer()]
+            joined = [calls.join(phone, "tel") for phone in phones]
+            assert all(call.id.startswith("tel_") for call in joined)
+            with pytest.raises(EngineFull, match="all 2 places"):
+                calls.join(FakePeer(), "tel")
+            assert (len(calls), calls.opened, calls.refused) == (2, 2, 1)
+            await phones[0].close("hung up")
+            await joined[0].task
+            assert len(calls) == 1
+            await calls.close("the end")
+            with pytest.raises(EngineFull, match="shutting down"):
+                calls.join(FakePeer(), "tel")
+
+    run_virtual(main())
+
+
 def test_a_broken_offer_takes_no_place() -> None:
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
