@@ -19,7 +19,15 @@ from msgspec import Meta
 from .errors import ConfigError
 
 ENV_PREFIX = "VISAVIS__"
-SECRETS = frozenset({"webrtc.turn_credential"})
+SECRETS = frozenset(
+    {
+        "webrtc.turn_credential",
+        "webrtc.turn_secret",
+        "access.api_keys",
+        "access.client_secret_key",
+        "server.tls_key_password",
+    }
+)
 """Paths whose values are never shown."""
 
 
@@ -35,6 +43,18 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Web origins, besides our own page, that may connect ('*' for all)."),
     ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses of proxies whose X-Forwarded-For and -Proto are believed."),
+    ] = ()
+    tls_certificate: Annotated[
+        str, Meta(description="PEM file of the certificate and its chain; empty serves http.")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file of the certificate's private key.")] = ""
+    tls_key_password: Annotated[str, Meta(description="Password of the private key.")] = ""
+
+    def __repr__(self) -> str:
+        return _without_secrets(self, "server")
 
 
 class WebrtcSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +64,16 @@ class WebrtcSettings(msgspec.Struct, frozen=True, kw_only=True):
     turn_urls: Annotated[tuple[str, ...], Meta(description="TURN servers as turn: URLs.")] = ()
     turn_username: Annotated[str, Meta(description="User name at the TURN servers.")] = ""
     turn_credential: Annotated[str, Meta(description="Password at the TURN servers.")] = ""
+    turn_secret: Annotated[
+        str,
+        Meta(
+            description="Secret shared with the TURN servers (static-auth-secret of coturn): every "
+            "session gets credentials of its own, in place of user name and password."
+        ),
+    ] = ""
+    turn_ttl_s: Annotated[
+        int, Meta(description="Seconds such credentials are good for.", ge=60, le=86_400)
+    ] = 3600
     jitter_base_ms: Annotated[
         int, Meta(description="Audio held back on a clean link, in milliseconds.", ge=0, le=500)
     ] = 20
@@ -64,6 +94,9 @@ class WebrtcSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_message_bytes: Annotated[
         int, Meta(description="Largest data-channel message taken, in bytes.", ge=1024)
     ] = 262_144
+
+    def __repr__(self) -> str:
+        return _without_secrets(self, "webrtc")
 
 
 class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,6 +297,109 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 600.0
 
 
+class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may talk, and how much. A limit of 0 is none."""
+
+    api_keys: Annotated[
+        tuple[str, ...],
+        Meta(description="API keys, each at least 20 characters or 'sha256:' and its hash."),
+    ] = ()
+    api_keys_file: Annotated[
+        str, Meta(description="TOML file of API keys with names, scopes and limits of their own.")
+    ] = ""
+    allow_anyone_on_the_network: Annotated[
+        bool,
+        Meta(description="Whether it may listen beyond this machine without any API key."),
+    ] = False
+    client_secret_key: Annotated[
+        str,
+        Meta(
+            description="Signs client secrets, at least 32 characters; empty makes one at every "
+            "start, so that secrets end with the process."
+        ),
+    ] = ""
+    sessions_per_key: Annotated[
+        int, Meta(description="Conversations at once of one key.", ge=0)
+    ] = 0
+    minutes_per_day: Annotated[
+        float, Meta(description="Minutes of conversation of one key in a day.", ge=0)
+    ] = 0
+    messages_per_s: Annotated[
+        float, Meta(description="Messages per second of all conversations of one key.", ge=0)
+    ] = 0
+    mib_per_day: Annotated[
+        float, Meta(description="Mebibytes of messages of one key in a day.", ge=0)
+    ] = 0
+    audit_log: Annotated[
+        str, Meta(description="File for the audit log, one JSON object per line; empty: none.")
+    ] = ""
+    audit_addresses: Annotated[
+        bool, Meta(description="Whether the audit log has whole addresses, not just networks.")
+    ] = False
+
+    def __repr__(self) -> str:
+        return _without_secrets(self, "access")
+
+
+class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes in, at most. Sizes of offers and messages over WebRTC are in `webrtc`, how long a
+    conversation may last in `session`."""
+
+    connections_per_address: Annotated[
+        int, Meta(description="TCP connections at once of one address.", ge=1)
+    ] = 128
+    handshakes_per_address: Annotated[
+        int, Meta(description="Conversations of one address that are just being opened.", ge=1)
+    ] = 16
+    request_s: Annotated[
+        float, Meta(description="Seconds that the head or the body of a request may take.", gt=0)
+    ] = 15.0
+    max_header_bytes: Annotated[
+        int, Meta(description="All headers of a request together, in bytes.", ge=4096)
+    ] = 24_576
+    max_headers: Annotated[int, Meta(description="Headers of a request.", ge=16)] = 100
+    max_body_bytes: Annotated[
+        int, Meta(description="Body of a request that is not an offer, in bytes.", ge=1024)
+    ] = 262_144
+    max_message_bytes: Annotated[
+        int, Meta(description="Largest message taken over a WebSocket, in bytes.", ge=1024)
+    ] = 16_777_216
+    max_json_depth: Annotated[
+        int, Meta(description="How deep JSON may be nested.", ge=4, le=100)
+    ] = 32
+    messages_per_s: Annotated[
+        float, Meta(description="Messages per second of one conversation.", gt=0)
+    ] = 200.0
+    message_burst: Annotated[
+        int, Meta(description="Messages of one conversation that may come at once.", ge=1)
+    ] = 2000
+    bytes_per_s: Annotated[
+        float, Meta(description="Bytes of messages per second of one conversation.", gt=0)
+    ] = 2_000_000.0
+    byte_burst: Annotated[
+        int, Meta(description="Bytes of messages that may come at once.", ge=1024)
+    ] = 67_108_864
+    max_refusals: Annotated[
+        int, Meta(description="Messages in a row that can't be used until it is over.", ge=1)
+    ] = 2000
+    max_media_sections: Annotated[
+        int, Meta(description="Media sections of an offer.", ge=1, le=32)
+    ] = 8
+    max_candidates: Annotated[
+        int, Meta(description="Candidates of one conversation, offered and trickled.", ge=1)
+    ] = 128
+    max_codecs: Annotated[int, Meta(description="Payload types of one media section.", ge=1)] = 96
+    max_picture_pixels: Annotated[
+        int, Meta(description="Width times height of a picture.", ge=4096)
+    ] = 3_686_400
+    max_picture_edge: Annotated[
+        int, Meta(description="Width or height of a picture, in pixels.", ge=64, le=16_384)
+    ] = 4096
+    max_picture_aspect: Annotated[
+        float, Meta(description="Longer edge of a picture over its shorter one.", ge=1)
+    ] = 8.0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole tree. Only `pipelines` sees all of it."""
 
@@ -276,6 +412,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     voice: VoiceSettings = VoiceSettings()
     transcription: TranscriptionSettings = TranscriptionSettings()
     session: SessionSettings = SessionSettings()
+    access: AccessSettings = AccessSettings()
+    limits: LimitsSettings = LimitsSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +567,15 @@ def _unknown(path: str, raw: object, source: str) -> ConfigError:
         remedy = f"the branches are {', '.join(_BRANCHES)}"
     shown = "(hidden)" if SECRETS.intersection(near) else repr(raw)
     return ConfigError(f"unknown setting {path} = {shown} ({source}): {remedy}")
+
+
+def _without_secrets(branch: msgspec.Struct, name: str) -> str:
+    """As `repr`, but a secret is not shown: settings may end up in a traceback."""
+    fields = ", ".join(
+        f"{field}={'(hidden)' if f'{name}.{field}' in SECRETS and value else repr(value)}"
+        for field, value in msgspec.structs.asdict(branch).items()
+    )
+    return f"{type(branch).__name__}({fields})"
 
 
 def _base(kind: Any) -> Any:  # a field's annotation: any typing form
