@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .audio_path import AudioFormat
 from .frames import Pcm
 
 
@@ -76,6 +77,17 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class SendAudio:
+    """Send voiced audio inside messages, at once and in order with them. `message` is a
+    response.output_audio.delta that lacks its `delta`; `pcm` mono at SPEAKING_RATE."""
+
+    message: Mapping[str, object]
+    pcm: Pcm
+    kind: AudioFormat
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FlushPlayout:
     """Stop what is playing now; nothing of the turn is sent after the packet in flight."""
 
@@ -112,6 +124,7 @@ Effect = (
     | ForgetUtterance
     | Speak
     | Play
+    | SendAudio
     | FlushPlayout
     | SetCamera
     | Emit

@@ -106,6 +106,13 @@ class ItemTruncated:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioAppended:
+    """Audio came in a message and is on its way to the engine; `pts` is one past its last sample."""
+
+    pts: int
+
+
+@dataclass(frozen=True, slots=True)
 class AudioCommitted:
     """The client says that the utterance is over (push to talk)."""
 
@@ -236,6 +243,7 @@ Event = (
     | ItemRequested
     | ItemDeleted
     | ItemTruncated
+    | AudioAppended
     | AudioCommitted
     | AudioCleared
     | HeadReady

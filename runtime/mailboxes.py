@@ -63,6 +63,7 @@ class Bounded(Generic[T]):
         self.dropped = 0
         self._items: deque[T] = deque()
         self._wake = asyncio.Event()
+        self._has_room = asyncio.Event()
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -79,6 +80,12 @@ class Bounded(Generic[T]):
         self._items.append(item)
         self._wake.set()
 
+    async def room(self) -> None:
+        """Waits until one more item fits, for a producer that can wait; at once when closed."""
+        while len(self._items) >= self.limit and not self._is_closed:
+            self._has_room.clear()
+            await self._has_room.wait()
+
     async def get(self) -> T:
         """The oldest item; waits for one. Raises `MailboxClosed` at the end."""
         while not self._items:
@@ -86,9 +93,11 @@ class Bounded(Generic[T]):
                 raise MailboxClosed
             self._wake.clear()
             await self._wake.wait()
+        self._has_room.set()
         return self._items.popleft()
 
     def close(self) -> None:
         """No more items; the waiting consumer gets what is left, then `MailboxClosed`."""
         self._is_closed = True
         self._wake.set()
+        self._has_room.set()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from .audio_path import AudioFormat
 from .events import Event, Transcribed, TranscriptionFailed
 from .frames import AudioChunk, Pcm, VideoFrame
 from .mailboxes import Bounded, Latest
@@ -176,4 +177,32 @@ class Transport(Protocol):
 
     async def close(self, why: str) -> None:
         """Idempotent; ends every task, thread and socket of this peer."""
+        ...
+
+
+class MessageTransport(Transport, Protocol):
+    """A transport that carries audio inside its messages (`AudioPath.MESSAGES`).
+
+    Its `audio` and `video` mailboxes stay empty and close with the peer, and `set_played` is never
+    used. The runner takes `messages` no faster than the engine listens, so a client that sends
+    minutes at once is slowed down instead of losing any: read on only while
+    `await messages.room()` lets you.
+    """
+
+    async def decode_audio(self, audio: str, kind: AudioFormat) -> Pcm:
+        """Base64 of one `input_audio_buffer.append` to mono PCM at HEARING_RATE; a stream, so state
+        is kept between calls. Raises `BadInput` for what is no base64 or no whole samples."""
+        ...
+
+    def drain_audio(self) -> Pcm:
+        """What the conversion still holds back, as if silence followed; the next call of
+        `decode_audio` begins a new stream."""
+        ...
+
+    def send_audio(
+        self, message: Mapping[str, object], pcm: Pcm, kind: AudioFormat, *, is_last: bool
+    ) -> None:
+        """Queue audio behind the messages before it: `message` is a response.output_audio.delta
+        without its `delta`, `pcm` mono at SPEAKING_RATE; it may be sent as several deltas. With
+        `is_last` the audio part is over and nothing may be held back."""
         ...

@@ -4,6 +4,12 @@ Speech and silence are counted in `pts`; `now` only limits how long an answer, a
 or a silent person is waited for. A turn is one answer, numbered and rising. It begins as a shadow
 nobody hears, while the silence is still too short to be sure; it is committed, or retracted when
 the person goes on. Cutting a turn is data: late results carry a number that matches nothing.
+
+`audio_path` says what carries the voices. On a TRACK the transport brings `AudioChunk`s, `Play` goes
+out and `Played` comes back. In MESSAGES the runner decodes `input_audio_buffer.append`, feeds the
+engine and says `AudioAppended`; `SendAudio` goes out as `response.output_audio.delta` as soon as it
+is voiced, nothing comes back, and what was played is reckoned by the clock until the client says
+better (`conversation.item.truncate`). A transport for it implements `protocols.MessageTransport`.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ from dataclasses import dataclass
 
 from . import ledger as stage
 from . import messages
+from .audio_path import AudioPath
 from .drafts import Draft
 from .effects import (
     CancelTurn,
@@ -30,6 +37,7 @@ from .effects import (
 )
 from .events import (
     AnswerRequested,
+    AudioAppended,
     AudioCleared,
     AudioCommitted,
     CameraChanged,
@@ -94,9 +102,11 @@ class Session:
         limits: SessionSettings | None = None,
         now: float = 0.0,
         process_totals: LatencyTotals | None = None,
+        audio_path: AudioPath = AudioPath.TRACK,
     ) -> None:
         """`now` is when the conversation starts; `process_totals` is counted into, if given."""
         self.id = session_id
+        self.audio_path = audio_path
         self.turns = turn or TurnSettings()
         self.limits = limits or SessionSettings()
         self.gate = SpeechGate(audio or AudioSettings())
@@ -204,6 +214,8 @@ class Session:
                 return self._stage_failed(event, now)
             case PeerGone(why=why):
                 return self._end(why, now)
+            case AudioAppended():
+                return []
 
     def deadline(self) -> float | None:
         """When `on_deadline` wants to be called, in monotonic seconds; None when ended."""
