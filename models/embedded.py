@@ -2,14 +2,15 @@
 
 A slot's cache is a log of entries in the order they came: pictures, words asked, words said.
 Whatever must be dropped (a shadow, noise, the unheard end of an answer) is a cut at an entry and,
-where later entries stay, their re-entry. Runs on one thread.
+where later entries stay, their re-entry. The cache follows the log a few positions at a time
+(`lay`); an answer begins with all that is owed in one pass. Runs on one thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,13 @@ from .lexicon import ASK, CAMERA_OFF, END, MARKS, SILENT, WAIT, Lexicon
 from .networks import Floats, Networks, OnnxNetworks, WeightFile
 from .positions import PositionCache
 from .spelling import LETTERS, LONGEST, SPACE, spell, word_spans
+from .stepper import SlotFailed
 from .typed_text import normalize
+from .window import CONTEXT, Entry, Left, What, length, newest_words, shortened
 
-CONTEXT = 110
-"""Positions after which a new utterance begins with a shortened context: training saw little more."""
+LAID_AT_ONCE = 9
+"""Positions laid into the cache in one step. A picture's 36 at once take about 4.2 ms on one core,
+nine 1.4 ms: what a first word may have to wait for is shorter by 3 ms, and a picture costs a third more."""
 
 PICTURES_PER_UTTERANCE = 2
 """Changed pictures taken in while a person speaks; a later one waits for the question's end."""
@@ -44,25 +48,10 @@ ANSWER_WORDS = 60
 RESERVE = ANSWER_WORDS + DRAFT + 2
 """Positions kept free for an answer with its mark and its drafts."""
 
+R = TypeVar("R")
+
 Run = tuple[Floats, Floats]
 """A letter as heard: posteriors [C] and encoder latent [A]."""
-
-
-class What(Enum):
-    """What an entry of the log is."""
-
-    PICTURE = auto()
-    ASKED = auto()
-    SAID = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Consecutive positions of the cache: `x` [T, D] as they went in."""
-
-    what: What
-    x: Floats
-    utterance: int
 
 
 @dataclass(slots=True)
@@ -77,6 +66,11 @@ class Answer:
     verified: list[int] = field(default_factory=list[int])
     is_over: bool = False
     is_committed: bool = False
+    cached: int = 0  # positions that lay in the cache when it began
+    added: int = 0  # positions that went in with its first pass
+    drafted: int = 0
+    accepted: int = 0
+    passes: int = 0  # of the layers above the first exit
 
 
 @dataclass(slots=True)
@@ -95,6 +89,8 @@ class Conversation:
     coarse: Floats | None = None  # of the newest picture
     answer: Answer | None = None
     told: Answer | None = None  # decoded to its end, but a person may still cut it short
+    newest: dict[str, int] = field(default_factory=dict[str, int])  # counts of a dropped answer
+    left: Left = field(default_factory=Left)
 
 
 def open_embedded(weights: WeightFile, slots: int, threads: int = 1) -> Embedded:
@@ -168,16 +164,18 @@ class Embedded:
         chances, latents, samples, frames = self._networks.hear(
             windows, self._samples[rows], self._frames[rows]
         )
-        self._samples[rows], self._frames[rows] = samples, frames
-        changed: list[bool] = []
-        for i, slot in enumerate(slots):
+
+        def listen(row: int) -> bool:
+            slot = slots[row]
             before = self.transcript(slot)
-            for chance in chances[i]:
-                closed = self._talks[slot].compressor.feed(chance, latents[i])
+            for chance in chances[row]:
+                closed = self._talks[slot].compressor.feed(chance, latents[row])
                 if closed is not None:
                     self._letter(slot, closed)
-            changed.append(self.transcript(slot) != before)
-        return changed
+            self._samples[slot], self._frames[slot] = samples[row], frames[row]
+            return self.transcript(slot) != before
+
+        return _each(len(rows), listen)
 
     def transcript(self, slot: int) -> str:
         """What was understood of the utterance so far."""
@@ -188,17 +186,31 @@ class Embedded:
 
     def look(self, slots: Sequence[int], pictures: npt.NDArray[np.uint8]) -> list[bool]:
         """Take in those pictures that differ from the one before."""
-        changed: list[bool] = []
-        for slot, picture in zip(slots, pictures, strict=True):
-            talk = self._talks[slot]
+
+        def see(row: int) -> bool:
+            talk, picture = self._talks[slots[row]], pictures[row]
             coarse = _coarse(picture)
             is_new = talk.coarse is None or float(np.abs(coarse - talk.coarse).mean()) > CHANGED
-            changed.append(is_new)
             if is_new:
                 x = self._networks.see(picture[None])[0]
                 talk.coarse = coarse
-                self._picture(slot, Entry(What.PICTURE, x, talk.utterance))
-        return changed
+                self._picture(slots[row], Entry(What.PICTURE, x, talk.utterance))
+            return is_new
+
+        return _each(len(slots), see)
+
+    def owed(self, slot: int) -> int:
+        """Positions of the log that are not in the cache yet."""
+        return length(self._talks[slot].log) - self._caches[slot].used
+
+    def lay(self, slots: Sequence[int]) -> list[int]:
+        """The next `LAID_AT_ONCE` positions of each slot."""
+
+        def some(row: int) -> int:
+            self._lay(slots[row], LAID_AT_ONCE)
+            return self.owed(slots[row])
+
+        return _each(len(slots), some)
 
     def set_camera(self, slot: int, is_on: bool) -> None:
         """Off: the model is told that it has no eyes. On: the next picture tells it otherwise."""
@@ -211,18 +223,33 @@ class Embedded:
 
     def begin(self, slots: Sequence[int], texts: Sequence[str | None]) -> list[tuple[Head, float]]:
         """Begin answers to what was heard, or to typed texts."""
-        return [self._begin(slot, text) for slot, text in zip(slots, texts, strict=True)]
+        return _each(len(slots), lambda row: self._begin(slots[row], texts[row]))
 
     def next(self, slots: Sequence[int]) -> list[tuple[str, bool]]:
         """The next word of each answer: the full depth's choice, drafted early where it pays."""
-        return [self._next(slot) for slot in slots]
+        return _each(len(slots), lambda row: self._next(slots[row]))
+
+    def counts(self, slot: int) -> dict[str, int]:
+        """Of the newest answer: positions that lay in the cache when it began, positions that went
+        in with its first pass, its words, words drafted and accepted, passes of the deep layers."""
+        talk = self._talks[slot]
+        answer = talk.answer or talk.told
+        return dict(talk.newest) if answer is None else _counts(answer)
+
+    def log(self, slot: int) -> tuple[Entry, ...]:
+        """What the slot's cache holds or is owed, in order."""
+        return tuple(self._talks[slot].log)
+
+    def left(self, slot: int) -> Left:
+        """What left the window of this conversation."""
+        return self._talks[slot].left
 
     def retract(self, slot: int) -> None:
         """Drop the shadow."""
         talk = self._talks[slot]
         if talk.answer is not None:
             self._cut(slot, talk.answer.log)
-            talk.answer = None
+            talk.newest, talk.answer = _counts(talk.answer), None
             self._catch_up(slot)
 
     def commit(self, slot: int) -> None:
@@ -259,6 +286,7 @@ class Embedded:
             text += self._lexicon.text(word, not text)
             keep = index + 1
         self._retell(slot, answer, answer.said[:keep])
+        talk.newest = _counts(answer)
         talk.answer = talk.told = None
         self._catch_up(slot)
 
@@ -314,10 +342,13 @@ class Embedded:
         self._make_room(slot, self._config.picture_tokens + sum(len(e.x) for e in entries))
         if talk.held_back is not None:
             entries.insert(0, talk.held_back)
-        start = len(talk.log)
+        start, cached = len(talk.log), self._caches[slot].used
+        talk.log += entries
         # One pass for all that was missing, and the mark that asks for the answer.
-        logits = self._append(slot, entries)[-1]
-        talk.answer = Answer(start, talk.utterance, ask, logits)
+        logits = self._lay(slot)[-1]
+        added = self._caches[slot].used - cached
+        talk.answer = Answer(start, talk.utterance, ask, logits, cached=cached, added=added)
+        talk.answer.passes = 1
         chances = np.exp(logits - logits.max())
         chances /= chances.sum()
         wait, silent = float(chances[WAIT]), float(chances[SILENT])
@@ -339,7 +370,7 @@ class Embedded:
             word = answer.verified.pop(0)
         if word == END or len(answer.said) >= ANSWER_WORDS:
             if word == END:
-                self._append(slot, [self._mark(END, What.SAID, answer.utterance)])
+                talk.log.append(self._mark(END, What.SAID, answer.utterance))
             else:  # the cache may hold words that were drafted but are not said
                 self._retell(slot, answer, answer.said)
             answer.is_over = True
@@ -372,6 +403,9 @@ class Embedded:
         draft.keep(agreed)
         self.drafted += len(chosen)
         self.accepted += agreed
+        answer.drafted += len(chosen)
+        answer.accepted += agreed
+        answer.passes += 1
         for word in words[:agreed]:
             talk.log.append(self._mark(word, What.SAID, answer.utterance))
         answer.verified = chosen[:agreed]
@@ -398,7 +432,7 @@ class Embedded:
         later = [entry for entry in talk.log[at + 1 :] if entry.what is not What.SAID]
         self._cut(slot, at + 1)
         told = [self._mark(word, What.SAID, answer.utterance) for word in (*said, END)]
-        self._append(slot, [*told, *later])
+        talk.log += [*told, *later]
 
     def _number_utterance(self, slot: int) -> None:
         """What comes in from now on belongs to another utterance."""
@@ -447,68 +481,61 @@ class Embedded:
             self._take(slot, entry)
 
     def _take(self, slot: int, entry: Entry) -> None:
-        """Into the cache, while no answer is under way."""
+        """Into the log, while no answer is under way."""
         self._make_room(slot, len(entry.x))
-        self._append(slot, [entry])
+        self._talks[slot].log.append(entry)
 
-    def _append(self, slot: int, entries: Sequence[Entry]) -> Floats:
-        """Into the cache in one pass; word logits [T, W] behind each position."""
-        logits = self._caches[slot].append(np.concatenate([entry.x for entry in entries]))
-        self._talks[slot].log += entries
-        return logits
+    def _lay(self, slot: int, most: int | None = None) -> Floats:
+        """Of what is owed the first `most` positions (all when None) go into the cache in one pass;
+        word logits [T, W] behind each."""
+        cache, skip = self._caches[slot], self._caches[slot].used
+        owed: list[Floats] = []
+        for entry in self._talks[slot].log:
+            if skip < len(entry.x):
+                owed.append(entry.x[skip:])
+            skip = max(0, skip - len(entry.x))
+        if not owed:
+            return np.zeros((0, len(self._lexicon)), np.float32)
+        return cache.append(np.concatenate(owed)[:most])
 
     def _cut(self, slot: int, entries: int) -> None:
-        talk = self._talks[slot]
+        talk, cache = self._talks[slot], self._caches[slot]
         del talk.log[entries:]
-        self._caches[slot].cut(sum(len(entry.x) for entry in talk.log))
+        cache.cut(min(cache.used, length(talk.log)))
 
     def _shorten(self, slot: int) -> None:
-        """Begin again with the newest picture and, where it fits, the last exchange over it."""
+        """Begin again with the newest picture and the last exchanges over it, where they fit."""
         talk = self._talks[slot]
-        if self._caches[slot].used <= CONTEXT:
-            return
-        at = max(i for i, entry in enumerate(talk.log) if entry.what is What.PICTURE)
-        asked = [entry.utterance for entry in talk.log if entry.what is What.ASKED]
-        newest = asked[-1] if asked else None
-        last = [entry for entry in talk.log[at + 1 :] if entry.utterance == newest]
-        # An exchange over an older picture would make no sense behind the newest.
-        is_over_older = talk.held_back is not None or any(
-            entry.what is What.ASKED and entry.utterance == newest for entry in talk.log[:at]
-        )
-        if is_over_older or sum(len(entry.x) for entry in last) > CONTEXT // 2:
-            last = []
-        self._begin_again(slot, last)
+        if length(talk.log) > CONTEXT:
+            self._begin_again(slot, shortened(talk.log, talk.held_back is not None))
 
     def _make_room(self, slot: int, positions: int) -> None:
         """However long somebody talks, there is room for so many positions and an answer."""
         talk = self._talks[slot]
-        if self._caches[slot].used + positions + RESERVE <= self._config.max_positions:
-            return
-        newest: list[Entry] = []
-        for entry in reversed(talk.log):
-            if sum(len(kept.x) for kept in newest) + len(entry.x) > CONTEXT // 2:
-                break
-            if entry.what is not What.PICTURE:
-                newest.insert(0, entry)
-        self._begin_again(slot, newest)
+        if length(talk.log) + positions + RESERVE > self._config.max_positions:
+            self._begin_again(slot, newest_words(talk.log))
 
     def _begin_again(self, slot: int, kept: Sequence[Entry]) -> None:
         talk = self._talks[slot]
         picture = talk.held_back or next(
             entry for entry in reversed(talk.log) if entry.what is What.PICTURE
         )
+        stays = {id(picture), *map(id, kept)}
+        talk.left = talk.left.and_these([entry for entry in talk.log if id(entry) not in stays])
         self._cut(slot, 0)
         talk.held_back = None
-        self._append(slot, [picture, *kept])
+        talk.log = [picture, *kept]
 
     def _mark(self, word: int, what: What, utterance: int) -> Entry:
-        return Entry(what, self._words[word : word + 1], utterance)
+        text = self._lexicon.text(word, False) if word >= len(MARKS) else ""
+        return Entry(what, self._words[word : word + 1], utterance, text)
 
     def _heard(self, word: Sequence[Run], utterance: int) -> Entry:
         chances = np.stack([chance for chance, _ in word])[None]
         latents = np.stack([latent for _, latent in word])[None]
         x = self._networks.read(chances, latents, np.array([len(word)]))
-        return Entry(What.ASKED, x + self._voice_kind, utterance)
+        text = "".join(_letter_of(chance) for chance, _ in word)
+        return Entry(What.ASKED, x + self._voice_kind, utterance, text)
 
     def _typed(self, text: str, utterance: int) -> Entry | None:
         classes = spell(text)
@@ -523,12 +550,36 @@ class Embedded:
         latents = np.zeros((len(spans), longest, config.audio_width), np.float32)
         lengths = np.array([end - start for start, end in spans])
         x = self._networks.read(chances, latents, lengths)
-        return Entry(What.ASKED, x + self._typed_kind, utterance)
+        return Entry(What.ASKED, x + self._typed_kind, utterance, text)
 
     def _silence(self, slot: int) -> None:
         """The audio encoder's state of a slot starts over."""
         self._samples[slot] = 0
         self._frames[slot] = 0
+
+
+def _each(count: int, serve: Callable[[int], R]) -> list[R]:
+    """Rows served one after the other. Raises `SlotFailed` for the row that can't be."""
+    done: list[R] = []
+    for row in range(count):
+        try:
+            done.append(serve(row))
+        except Exception as error:  # whatever it is, the rows before it are served
+            if count == 1:
+                raise
+            raise SlotFailed(done) from error
+    return done
+
+
+def _counts(answer: Answer) -> dict[str, int]:
+    return {
+        "cached_positions": answer.cached,
+        "added_positions": answer.added,
+        "words": len(answer.said),
+        "drafted_words": answer.drafted,
+        "accepted_words": answer.accepted,
+        "deep_passes": answer.passes,
+    }
 
 
 def _unread(talk: Conversation) -> None:

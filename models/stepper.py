@@ -6,8 +6,8 @@ number, only slot indices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,21 @@ Pictures = npt.NDArray[np.uint8]
 # Axes: B batch (one row per named slot, each slot at most once), H height, W width.
 
 
+class SlotFailed(Exception):
+    """Of a batched call the first `len(done)` slots are served, with these results; the next one
+    can't be (its error is the `__cause__`); those behind it were not touched."""
+
+    def __init__(self, done: Sequence[object]) -> None:
+        super().__init__(f"slot number {len(done)} of the batch can't be served")
+        self.done = tuple(done)
+
+
 class Stepper(Protocol):
     """A model with a fixed number of slots. Every method is called on the engine's thread only.
 
     A batched call that raises has changed no slot's state: the engine then asks again slot by
-    slot, so that only the slot that can't be served ends.
+    slot, so that only the slot that can't be served ends. A model that serves a batch one slot
+    after the other raises `SlotFailed`, which says how far it came.
     """
 
     @property
@@ -98,4 +108,28 @@ class Stepper(Protocol):
 
     def forget(self, slot: int) -> None:
         """Drop the latents of the utterance in progress, and a shadow on it."""
+        ...
+
+
+@runtime_checkable
+class Lays(Protocol):
+    """A stepper that takes media in at once and lays it into the cache in small pieces, so that
+    something more urgent can go between. Attention is causal, so pieces of any size leave the same
+    cache. Whatever needs it whole (`begin`) lays what is owed itself."""
+
+    def owed(self, slot: int) -> int:
+        """Positions of what came in that are not in the cache yet."""
+        ...
+
+    def lay(self, slots: Sequence[int]) -> list[int]:
+        """The next few positions of each slot; how many are owed afterwards."""
+        ...
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A stepper that counts what an answer costs."""
+
+    def counts(self, slot: int) -> Mapping[str, int]:
+        """Of the newest answer of the slot, named as in docs/engine.md; empty when there is none."""
         ...

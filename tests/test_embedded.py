@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from embedded_fakes import (
     Dictated,
+    Inner,
     Watched,
     answer,
     exchange,
@@ -20,11 +21,13 @@ from embedded_fakes import (
 )
 
 from visavis.models.config import Kind
-from visavis.models.embedded import CONTEXT, PICTURES_PER_UTTERANCE, Embedded, open_embedded
+from visavis.models.embedded import LAID_AT_ONCE, PICTURES_PER_UTTERANCE, Embedded, open_embedded
 from visavis.models.lexicon import ASK, CAMERA_OFF, END, MARKS
 from visavis.models.networks import Floats, OnnxNetworks, Pictures, WeightFile, shipped
 from visavis.models.positions import PositionCache
 from visavis.models.spelling import spell, word_spans
+from visavis.models.stepper import SlotFailed
+from visavis.models.window import CONTEXT, KEPT, length
 from visavis.runtime.events import Head
 
 CONFIG, LEXICON = weights().config, weights().lexicon
@@ -40,10 +43,17 @@ class Bench:
         self.networks = Watched(Dictated(networks()))
         self.model = stepper(self.networks)
 
+    def lay(self) -> None:
+        """All that is owed goes into the cache."""
+        while self.model.owed(0):
+            self.model.lay([0])
+
     def cache(self) -> Floats:
-        """What lies in the cache: one more mark is put behind it and drawn back."""
+        """What lies in the cache when all is laid: one more mark is put behind it and drawn back."""
+        self.lay()
+        before = length(self.model.log(0))
         self.model.begin([0], ["."])
-        found = np.stack(self.networks.laid[: self.networks.start])
+        found = np.stack(self.networks.laid[: min(before, len(self.networks.laid) - 1)])
         self.model.retract(0)
         return found
 
@@ -416,6 +426,7 @@ def test_only_so_many_pictures_are_taken_in_while_a_person_speaks() -> None:
     # The newest of the rest is there when the answer begins, and only once.
     model = bench.model
     said = [word(text) for text in exchange(model)]
+    bench.lay()
     same(np.stack(bench.networks.laid), seen(0), one, *taken, seen(200), mark(ASK, *said, END))
     assert model.look([0], picture(200)) == [False]
 
@@ -525,7 +536,7 @@ def until_it_is_long(bench: Bench, is_shown_first: bool) -> tuple[int, list[str]
         bench.model.cancel(0, "".join(said))
         if not is_shown_first:
             bench.model.look([0], picture(level))
-        if len(bench.networks.laid) > CONTEXT:
+        if length(bench.model.log(0)) > CONTEXT:
             return 0 if is_shown_first else level, said
     pytest.fail("the context never grows")
 
@@ -533,9 +544,15 @@ def until_it_is_long(bench: Bench, is_shown_first: bool) -> tuple[int, list[str]
 def test_a_shortened_context_begins_with_the_newest_picture_and_keeps_the_last_exchange() -> None:
     bench = Bench()
     level, texts = until_it_is_long(bench, is_shown_first=True)
+    asked = len([entry for entry in bench.model.log(0) if entry.text == "what"])
     bench.model.open_utterance(0)
-    said = [word(text) for text in texts]
-    same(bench.cache(), seen(level), heard("what is it"), mark(ASK, *said, END))
+    exchange = (heard("what is it"), mark(ASK, *(word(text) for text in texts), END))
+    count = KEPT // sum(map(len, exchange))
+    assert count > 1
+    same(bench.cache(), seen(level), *(exchange * count))
+    left = bench.model.left(0)
+    assert (left.exchanges, left.pictures) == (asked - count, 0)
+    assert left.lines[-1] == f"what is it → {' '.join(text.strip() for text in texts)}"
 
 
 def test_an_exchange_over_an_older_picture_is_not_put_behind_the_newest() -> None:
@@ -582,6 +599,91 @@ def test_whatever_happens_the_cache_is_bounded_and_begins_with_what_is_seen(seed
     starts = [i for i in ends if np.allclose(laid[i - len(newest) : i], newest)]
     assert starts, "the newest picture is not in the cache"
     assert bench.networks.most <= CONFIG.max_positions
+
+
+# Laid in pieces -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pieces_of_any_size_leave_the_cache_that_one_pass_leaves(seed: int) -> None:
+    """The slow twin lays everything when it is asked; the fast one a few positions now and then."""
+    dice = random.Random(seed)
+    fast, slow = stepper(networks()), stepper(networks())
+    for level in (30, 90, 200):
+        for model in (fast, slow):
+            model.look([0], picture(level))
+            model.open_utterance(0)
+            say(model, "what ")
+        for _ in range(dice.randrange(6)):
+            fast.lay([0])
+        assert slow.owed(0) >= fast.owed(0)
+        heads = [model.begin([0], ["what is it"])[0] for model in (fast, slow)]
+        assert heads[0][0] is heads[1][0]
+        assert heads[0][1] == pytest.approx(heads[1][1], abs=1e-3)
+        assert fast.owed(0) == slow.owed(0) == 0
+        for model in (fast, slow):
+            model.commit(0)
+        assert rest(fast) == rest(slow)
+    assert fast.counts(0)["words"] == slow.counts(0)["words"]
+    assert fast.counts(0)["cached_positions"] >= slow.counts(0)["cached_positions"]
+
+
+def test_a_picture_is_laid_in_short_steps() -> None:
+    bench = Bench()
+    bench.model.look([0], picture(40))
+    assert bench.model.owed(0) == TOKENS
+    owed: list[int] = []
+    while bench.model.owed(0):
+        owed += bench.model.lay([0])
+    assert owed == [TOKENS - LAID_AT_ONCE * n for n in range(1, TOKENS // LAID_AT_ONCE + 1)]
+    same(np.stack(bench.networks.laid), seen(40))
+
+
+def test_the_counts_of_an_answer_say_what_was_there_and_what_it_took() -> None:
+    bench = Bench()
+    bench.model.look([0], picture(40))
+    assert bench.model.counts(0) == {}
+    bench.lay()
+    bench.model.open_utterance(0)
+    say(bench.model, "what is it")
+    bench.lay()
+    words = exchange(bench.model)
+    counts = bench.model.counts(0)
+    assert counts["cached_positions"] == TOKENS + 2
+    assert counts["added_positions"] == 2  # the last word, still open, and the mark
+    assert counts["words"] == len(words)
+    assert counts["accepted_words"] <= counts["drafted_words"]
+    assert counts["deep_passes"] <= len(words) + 1
+    bench.model.begin([0], ["and now"])
+    bench.model.retract(0)
+    assert bench.model.counts(0)["words"] == 0
+
+
+# Failures -------------------------------------------------------------------------------------
+
+
+class Torn(Inner):
+    """The vision encoder fails for black pictures; nothing else does."""
+
+    def see(self, pictures: Pictures) -> Floats:
+        if not pictures.any():
+            raise RuntimeError("torn")
+        return super().see(pictures)
+
+
+def test_a_slot_that_fails_leaves_the_slots_before_it_served_and_those_behind_untouched() -> None:
+    model, alone = stepper(Torn(networks()), 3), stepper(networks(), 3)
+    black = np.zeros_like(picture(20))
+    with pytest.raises(SlotFailed) as failed:
+        model.look([2, 0, 1], np.concatenate([picture(20), black, picture(60)]))
+    assert failed.value.done == (True,)
+    assert isinstance(failed.value.__cause__, RuntimeError)
+    assert (model.owed(2), model.owed(0), model.owed(1)) == (TOKENS, 1, 1)
+    assert model.look([1], picture(60)) == [True]
+    alone.look([2], picture(20))
+    alone.look([1], picture(60))
+    for slot in (1, 2):
+        assert answer(model, "what is it", slot) == answer(alone, "what is it", slot)
 
 
 # Slots ----------------------------------------------------------------------------------------
