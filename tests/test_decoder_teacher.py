@@ -13,6 +13,7 @@ from visavis.models.training.decoder_teacher import (
     question_words,
 )
 from visavis.models.training.language import Intent
+from visavis.models.training.scenes import Item
 from visavis.models.training.stories import Story
 
 
@@ -21,7 +22,9 @@ def story() -> Story:
     found = Story()
     found.see(0, NANO.picture_tokens)
     found.type("how many stars")
-    found.answer([5, 6], Intent("count shape", shape="star"), (7, 9))
+    stars = [Item("star", "red", x, 0.5, 0.2) for x in (0.2, 0.8)]
+    found.ask(2, Intent("count shape", shape="star"), stars, (7, 9))
+    found.answer([5, 6])
     return found
 
 
@@ -47,10 +50,25 @@ def test_a_question_about_nothing_there_looks_at_itself() -> None:
     tensors.seed(0)
     teacher, one = DecoderTeacher(NANO), Story()
     one.type("hello")
-    one.answer([5], Intent("greeting"))
+    one.ask(1, Intent("greeting"))
+    one.answer([5])
     at = one.asked[0].at
     there, elsewhere = (teacher.loss([one], watch(one, (place,))).item() for place in (at, 0))
     assert there < elsewhere
+
+
+def test_what_was_found_is_asked_for() -> None:
+    """How many, and what they have in common: each alone changes the loss."""
+    tensors.seed(0)
+    teacher, one = DecoderTeacher(NANO), story()
+    before = teacher.loss([one], watch(one, (7, 9))).item()
+    for head in (teacher.number, teacher.found_shape, teacher.found_color):
+        torch.nn.init.ones_(head.bias[0])
+        after = teacher.loss([one], watch(one, (7, 9))).item()
+        assert after != before
+        before = after
+    torch.nn.init.constant_(teacher.found_place.bias, 9.0)
+    assert teacher.loss([one], watch(one, (7, 9))).item() == before, "two have no place in common"
 
 
 def test_words_of_trained_phrasings_are_known() -> None:

@@ -75,13 +75,13 @@ def test_a_single_object_is_where_it_was_put(place: str) -> None:
     rng = random.Random(place)
     for _ in range(200):
         scene = objects_scene(rng, [("circle", "red")], place)
-        assert place_of(scene, scene.items[0]) == place
+        assert place_of(scene.items[0]) == place
         assert items_at(scene, place) == scene.items
 
 
 def test_a_corner_has_no_single_word_and_makes_its_sides_unclear() -> None:
     corner = Item("circle", "red", 0.2, 0.2, 0.3)
     scene = Scene("objects", (corner,))
-    assert place_of(scene, corner) is None
+    assert place_of(corner) is None
     assert items_at(scene, "left") is None
     assert items_at(scene, "right") == ()

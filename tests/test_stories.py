@@ -99,6 +99,7 @@ def test_words_are_known_where_each_was_heard(pictures: Pictures) -> None:
     heard = misheard("red star", random.Random(1)).words()
     story.hear(heard, ["red", "star"] if len(heard) == 2 else [])
     assert [word for _, word in story.spelt[3:]] in (["red", "star"], [])
-    story.answer([3], Intent("count"), (1, 2))
+    story.ask(1, Intent("count"), (), (1, 2))
+    story.answer([3])
     (asked,) = story.asked
     assert (asked.at, asked.end, asked.relevant) == (story.length - 3, story.length - 1, (1, 2))

@@ -1,5 +1,5 @@
 """Heads that exist in training only and say what the decoder should know on the way to an answer:
-which words were said, what is asked, and where to look for it.
+which words were said, what is asked, where to look for it, and what is found there.
 
 Next words alone teach grounding slowly: most words of an answer can be had without looking. These
 losses name the steps between (auxiliary supervision of attention: Mi et al. 2016; Liu et al. 2016).
@@ -18,14 +18,26 @@ from ..config import ModelConfig
 from ..decoder import Watch
 from .language import question_text
 from .phrasings import PLACE_FORMS, TOPICS
-from .scenes import COLORS, SHAPES
+from .scenes import COLORS, SHAPES, Item, place_of
 from .stories import Asked, Story
 
 LOOKING_LAYERS = (2, 4)
 """Layers whose first head learns to look at what a question is about (counted from 0)."""
 
+MOST = 5
+"""Objects of a scene at most."""
+
 _TOPICS = (*TOPICS, "chatter")
 _PLACES = tuple(PLACE_FORMS)
+
+
+_VISUAL = frozenset(("colour", "shape", "count", "place", "exists", "describe"))
+
+
+def _places(things: Sequence[Item]) -> set[str]:
+    """The place of a single object that has one."""
+    place = place_of(things[0]) if len(things) == 1 else None
+    return set() if place is None else {place}
 
 
 def question_words(samples: int = 20_000, seed: int = 0) -> tuple[str, ...]:
@@ -46,6 +58,10 @@ class DecoderTeacher(nn.Module):
         self.shape = nn.Linear(d, len(SHAPES) + 1)
         self.color = nn.Linear(d, len(COLORS) + 1)
         self.place = nn.Linear(d, len(_PLACES) + 1)
+        self.number = nn.Linear(d, MOST + 1)
+        self.found_shape = nn.Linear(d, len(SHAPES))
+        self.found_color = nn.Linear(d, len(COLORS))
+        self.found_place = nn.Linear(d, len(_PLACES))
 
     def loss(self, stories: Sequence[Story], watch: Watch) -> Tensor:
         """How far the decoder is from reading the words, the questions, and from looking there."""
@@ -72,7 +88,28 @@ class DecoderTeacher(nn.Module):
         ):
             wanted = [len(names) if value is None else names.index(value) for value in values]
             total = total + 0.15 * F.cross_entropy(head(hidden), torch.tensor(wanted))
-        return total + self._looking(asked, watch)
+        return total + self._looking(asked, watch) + self._found(asked, watch)
+
+    def _found(self, asked: Sequence[tuple[int, Asked]], watch: Watch) -> Tensor:
+        """After the last looking layer it is known how many objects the question is about, and the
+        shape, colour and place they have in common."""
+        some = [(row, one) for row, one in asked if one.intent.family in _VISUAL]
+        if not some:
+            return torch.zeros(())
+        hidden = watch.hidden[LOOKING_LAYERS[-1]]
+        states = hidden[[row for row, _ in some], [one.at for _, one in some]].float()
+        numbers = torch.tensor([min(MOST, len(one.things)) for _, one in some])
+        loss = 0.3 * F.cross_entropy(self.number(states), numbers)
+        for head, names, values in (
+            (self.found_shape, SHAPES, [{item.shape for item in one.things} for _, one in some]),
+            (self.found_color, COLORS, [{item.color for item in one.things} for _, one in some]),
+            (self.found_place, _PLACES, [_places(one.things) for _, one in some]),
+        ):
+            common = [(i, next(iter(found))) for i, found in enumerate(values) if len(found) == 1]
+            if common:
+                wanted = torch.tensor([names.index(name) for _, name in common])
+                loss = loss + 0.15 * F.cross_entropy(head(states[[i for i, _ in common]]), wanted)
+        return loss
 
     def _looking(self, asked: Sequence[tuple[int, Asked]], watch: Watch) -> Tensor:
         """From the question's mark on, the looking heads rest on what it is about, or on the mark."""

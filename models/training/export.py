@@ -6,6 +6,7 @@ python -m visavis.models.training.export
 from __future__ import annotations
 
 import argparse
+import random
 from pathlib import Path
 
 import torch
@@ -15,7 +16,8 @@ from ..graphs import export
 from ..lexicon import Lexicon
 from ..networks import shipped
 from ..weights import EmbeddedModel, save
-from .language import ANSWER_WORDS
+from ..word_search import Dictionary
+from .language import ANSWER_WORDS, question_text
 
 PARTS = (
     ("vision", "vision", "vision"),
@@ -23,6 +25,12 @@ PARTS = (
     ("fused", "decoder", "decoder"),
 )
 """Which run's checkpoint holds which part of the model, and under what name."""
+
+
+def dictionary(samples: int = 40_000, seed: int = 0) -> Dictionary:
+    """The words of trained phrasings and how they follow each other."""
+    rng = random.Random(seed)
+    return Dictionary.count([question_text(rng) for _ in range(samples)])
 
 
 def main() -> None:
@@ -39,6 +47,7 @@ def main() -> None:
         model.get_submodule(part).load_state_dict(run["parts"][key])
     save(model.eval().requires_grad_(False), args.out, notes)
     export(model, args.out.parent)
+    dictionary().save(args.out.with_suffix(".words.json"))
     size = args.out.stat().st_size / 1e6
     print(f"{args.out}: {model.parameter_count / 1e6:.2f} M parameters, {size:.1f} MB, {notes}")
 

@@ -367,7 +367,7 @@ def _fact(intent: Intent, scene: Scene) -> tuple[str, str] | None:
     if intent.topic == "what at place":
         item = matching[0]
         return f"It is {_a(f'{item.color} {item.shape}')}.", f"{item.color} {item.shape}"
-    place = place_of(scene, matching[0]) if len(matching) == 1 else None
+    place = place_of(matching[0]) if len(matching) == 1 else None
     return None if place is None else (f"It is {PLACE_FORMS[place][0]}.", place)
 
 
@@ -499,7 +499,7 @@ def _fitting_intent(scene: Scene | None, rng: random.Random, family: str) -> Int
     if rng.random() < 0.12:
         return intent
     if intent.place is not None:
-        places = [p for p in (place_of(scene, item) for item in scene.items) if p is not None]
+        places = [p for p in (place_of(item) for item in scene.items) if p is not None]
         return Intent(intent.topic, place=rng.choice(places)) if places else intent
     target = rng.choice(scene.items)
     return Intent(

@@ -180,7 +180,7 @@ def render_frames(
 # --- places ---------------------------------------------------------------------------------
 
 
-def place_of(scene: Scene, item: Item) -> str | None:
+def place_of(item: Item) -> str | None:
     """Where an object is, in one word, or None where one word would not do (a corner)."""
     dx, dy = item.x - 0.5, item.y - 0.5
     if abs(dx) <= 0.1 and abs(dy) <= 0.1:
@@ -197,7 +197,7 @@ def items_at(scene: Scene, place: str) -> tuple[Item, ...] | None:
     near = tuple(item for item in scene.items if _leans(item, place))
     if not near:
         return ()
-    clear = len(near) == 1 and place_of(scene, near[0]) == place
+    clear = len(near) == 1 and place_of(near[0]) == place
     return near if clear else None
 
 

@@ -18,7 +18,7 @@ from ..lexicon import ASK, CAMERA_OFF, END, SILENT, WAIT, Lexicon
 from ..spelling import LETTERS, spell, word_spans
 from .heard import Heard, HeardPool
 from .language import Intent, ask, matching, pair, tokenize, understand
-from .scenes import Scene
+from .scenes import Item, Scene
 from .train_vision import Pictures
 
 IGNORED = -100
@@ -29,13 +29,14 @@ LEARNED_SOON = ("colour", "read", "dark", "chatter")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question was about: its mark `ASK` at position `at`, the positions from there to the
-    end of its answer, and the positions of the patches that hold what it is about."""
+    """What a question was about: its mark `ASK` at position `at`, the position that ends its answer,
+    the objects it is about, and the positions of the patches with their middles."""
 
     at: int
     end: int
     intent: Intent
-    relevant: tuple[int, ...]
+    things: tuple[Item, ...] = ()
+    relevant: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,13 +80,19 @@ class Story:
             self.targets.append((self.length, target))
         self.length += 1
 
-    def answer(
-        self, words: Sequence[int], intent: Intent | None = None, relevant: Sequence[int] = ()
+    def ask(
+        self,
+        words: int,
+        intent: Intent,
+        things: Sequence[Item] = (),
+        relevant: Sequence[int] = (),
     ) -> None:
+        """Note what the question is about whose mark comes next, with so many words of answer."""
+        end = self.length + words + 1
+        self.asked.append(Asked(self.length, end, intent, tuple(things), tuple(relevant)))
+
+    def answer(self, words: Sequence[int]) -> None:
         """The mark to answer, then the answer, each position knowing what follows."""
-        if intent is not None:
-            end = self.length + len(words) + 1
-            self.asked.append(Asked(self.length, end, intent, tuple(relevant)))
         said = [ASK, *words]
         for index, following in zip(said, [*words, END], strict=True):
             self.word(index, following)
@@ -199,23 +206,27 @@ class Stories:
                 return story
             intent = understand(question)
             if not answer:
-                story.asked.append(Asked(story.length, story.length + 1, intent, ()))
+                story.ask(0, intent)
                 story.word(ASK, SILENT)
                 return story
-            relevant = self._relevant(story, intent, chosen)
-            story.answer(self.lexicon.encode(tokenize(answer)), intent, relevant)
+            said = self.lexicon.encode(tokenize(answer))
+            self._note(story, len(said), intent, chosen)
+            story.answer(said)
         return story
 
-    def _relevant(self, story: Story, intent: Intent, image: int | None) -> list[int]:
-        """Positions of the patches with the middles of what the question is about."""
+    def _note(self, story: Story, words: int, intent: Intent, image: int | None) -> None:
+        """What the question is about whose mark comes next, and where that is."""
         scene = self._scene(image)
         if scene is None or not story.pictures:
-            return []
+            story.ask(words, intent)
+            return
         start, side = story.pictures[-1][0], self.config.picture // 16
-        points = [(item.x, item.y) for item in matching(intent, scene)]
+        things = matching(intent, scene)
+        points = [(item.x, item.y) for item in things]
         if scene.card is not None and intent.family in ("read", "describe"):
             points.append((scene.card.x, scene.card.y))
-        return sorted({start + int(y * side) * side + int(x * side) for x, y in points})
+        relevant = {start + int(y * side) * side + int(x * side) for x, y in points}
+        story.ask(words, intent, things, sorted(relevant))
 
     def _cut(self, question: str, words: list[Heard] | None) -> tuple[list[Heard] | None, bool]:
         """The beginning of a question that is not one yet, as heard."""

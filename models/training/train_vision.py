@@ -88,7 +88,7 @@ class VisionTeacher(nn.Module):
                     cells(item.x, item.size * 0.35 / scene.aspect),
                 )
                 shapes[at], colors[at] = shape, color
-                place = place_of(scene, item)
+                place = place_of(item)
                 at = row, cells(item.y, 0.0), cells(item.x, 0.0)
                 middles[at] = 1
                 places[at] = len(PLACES) if place is None else PLACES.index(place)
