@@ -1,21 +1,22 @@
-"""The data channel `oai-events`: checked messages in, a bounded line of messages out."""
+"""A peer's data channel: checked messages in, a bounded line of messages out.
+
+What the messages look like, and what the channel is called, is its dialect's to say.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
 
 from ...runtime.errors import BadInput
-from ...runtime.messages import error as error_message
-from .. import json_messages
+from ..dialects import Dialect, RealtimeDialect
 
 log = logging.getLogger(__name__)
 
-LABEL = "oai-events"
 MAX_BACKLOG_BYTES = 4 * 1024 * 1024
 MAX_BACKLOG_MESSAGES = 2048
 """Bounds on what waits: before the channel opens, and for a client that does not read."""
@@ -29,10 +30,16 @@ class Channel:
         max_bytes: int,
         deliver: Callable[[Mapping[str, object]], None],
         give_up: Callable[[str], None],
+        *,
+        dialect: Dialect | None = None,
+        hang_up: Callable[[str], None] | None = None,
     ) -> None:
+        """`give_up` is told why the client is of no use any more, `hang_up` why it wants to end."""
         self._max_bytes = max_bytes
         self._deliver = deliver
         self._give_up = give_up
+        self._dialect: Dialect = dialect or RealtimeDialect()
+        self._hang_up = hang_up or give_up
         self._channel: RTCDataChannel | None = None
         self._waiting: deque[str] = deque()
         self._waiting_bytes = 0
@@ -44,7 +51,7 @@ class Channel:
 
     def attach(self, channel: RTCDataChannel) -> None:
         """The client opened a channel; others than ours are ignored."""
-        if channel.label != LABEL or self._is_closed:
+        if channel.label != self._dialect.label or self._is_closed:
             return
         self._channel = channel
 
@@ -59,27 +66,14 @@ class Channel:
         """Queue a message. A client that leaves too much unread is given up."""
         if self._is_closed:
             return
-        text = json_messages.encode(message)
-        self._waiting.append(text)
-        self._waiting_bytes += len(text)
-        self._flush()
-        buffered = self._channel.bufferedAmount if self._channel is not None else 0
-        backlog = self._waiting_bytes + buffered
-        if backlog > MAX_BACKLOG_BYTES or len(self._waiting) > MAX_BACKLOG_MESSAGES:
-            self.close()
-            self._give_up(f"the client left {backlog} bytes of messages unread")
+        self._queue(self._dialect.send(message))
 
     def refuse(self, error: BadInput, event_id: object = None) -> None:
         """Tell the client that something it sent can't be used."""
         self.refused += 1
-        self.send(
-            error_message(
-                str(error),
-                code=error.code,
-                param=error.param,
-                event_id=event_id if isinstance(event_id, str) else None,
-            )
-        )
+        if not self._is_closed:
+            known = event_id if isinstance(event_id, str) else None
+            self._queue(self._dialect.refuse(error, known))
 
     def close(self) -> None:
         self._is_closed = True
@@ -89,11 +83,29 @@ class Channel:
 
     def _receive(self, data: str | bytes) -> None:
         try:
-            message = json_messages.parse(data, self._max_bytes)
+            received = self._dialect.receive(data, self._max_bytes)
         except BadInput as error:
             self.refuse(error)
             return
-        self._deliver(message)
+        self.refused += received.refused
+        self._queue(received.replies)
+        for event in received.events:
+            self._deliver(event)
+        if received.hang_up is not None:
+            self._hang_up(received.hang_up)
+
+    def _queue(self, texts: Sequence[str]) -> None:
+        if not texts or self._is_closed:
+            return
+        for text in texts:
+            self._waiting.append(text)
+            self._waiting_bytes += len(text)
+        self._flush()
+        buffered = self._channel.bufferedAmount if self._channel is not None else 0
+        backlog = self._waiting_bytes + buffered
+        if backlog > MAX_BACKLOG_BYTES or len(self._waiting) > MAX_BACKLOG_MESSAGES:
+            self.close()
+            self._give_up(f"the client left {backlog} bytes of messages unread")
 
     def _flush(self) -> None:
         channel = self._channel
