@@ -99,6 +99,32 @@ class WebrtcSettings(msgspec.Struct, frozen=True, kw_only=True):
         return _without_secrets(self, "webrtc")
 
 
+class WebsocketSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How conversations over a WebSocket live and outlive their connection."""
+
+    resume_s: Annotated[
+        float,
+        Meta(
+            description="Seconds a client that lost its connection may come back in, if it said "
+            "that it can; 0 ends the conversation at once.",
+            ge=0,
+            le=3600,
+        ),
+    ] = 30.0
+    replay_bytes: Annotated[
+        int, Meta(description="Events kept to be sent again, in bytes.", ge=0)
+    ] = 4_194_304
+    max_unread_bytes: Annotated[
+        int, Meta(description="Events a client may leave unread, in bytes.", ge=65_536)
+    ] = 16_777_216
+    ping_s: Annotated[
+        float, Meta(description="Seconds between pings to a silent client.", gt=0, le=600)
+    ] = 20.0
+    pong_s: Annotated[
+        float, Meta(description="Seconds a client has to answer a ping.", gt=0, le=600)
+    ] = 60.0
+
+
 class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When the agent answers and when it stops."""
 
@@ -405,6 +431,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     server: ServerSettings = ServerSettings()
     webrtc: WebrtcSettings = WebrtcSettings()
+    websocket: WebsocketSettings = WebsocketSettings()
     turn: TurnSettings = TurnSettings()
     vision: VisionSettings = VisionSettings()
     audio: AudioSettings = AudioSettings()

@@ -15,9 +15,11 @@ from ..runtime.errors import BadInput
 
 MAX_DEPTH = 32
 """How deep a client's message may be nested."""
+MAX_NAMED = 65_536
+"""Bytes of a message in which a name is looked for although the rest can't be used."""
 
 
-def parse(data: str | bytes, max_bytes: int) -> dict[str, object]:
+def parse(data: str | bytes, max_bytes: int, max_depth: int = MAX_DEPTH) -> dict[str, object]:
     """A client event: an object with a str "type". Raises `BadInput` for anything else."""
     size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "replace"))
     if size > max_bytes:
@@ -30,19 +32,33 @@ def parse(data: str | bytes, max_bytes: int) -> dict[str, object]:
     except (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, ValueError) as error:
         raise BadInput(f"the message is not JSON: {error}", code="invalid_json") from error
     except RecursionError as error:
-        raise BadInput(_too_deep(), code="invalid_json") from error
+        raise BadInput(_too_deep(max_depth), code="json_too_deep") from error
     if not isinstance(message, dict):
         raise BadInput(
             f"the message is JSON of type {_kind(message)}: send an object with a type",
             code="invalid_message",
         )
     fields = cast(dict[str, object], message)  # JSON has no other keys
-    if _depth(fields) > MAX_DEPTH:
-        raise BadInput(_too_deep(), code="invalid_json")
+    if depth(fields, max_depth) > max_depth:
+        raise BadInput(_too_deep(max_depth), code="json_too_deep")
     kind = fields.get("type")
     if not isinstance(kind, str):
         raise BadInput(f"the message's type is {_kind(kind)}: it must be a string", param="type")
     return fields
+
+
+class _Named(msgspec.Struct):
+    event_id: str | None = None
+
+
+def event_id_of(data: str | bytes) -> str | None:
+    """The client's name for a message that could not be used otherwise, where one can be read."""
+    if len(data) > MAX_NAMED:
+        return None
+    try:
+        return msgspec.json.decode(data, type=_Named).event_id
+    except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError):
+        return None
 
 
 def encode(message: Mapping[str, object]) -> str:
@@ -57,10 +73,10 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
-def _depth(message: object) -> int:
-    """Nesting depth, counted level by level without recursion."""
-    depth, level = 0, [message]
-    while True:
+def depth(message: object, enough: int) -> int:
+    """Nesting depth, counted level by level without recursion, until it is more than `enough`."""
+    found, level = 0, [message]
+    while found <= enough:
         below: list[object] = []
         is_nested = False
         for value in level:
@@ -71,9 +87,10 @@ def _depth(message: object) -> int:
                 is_nested = True
                 below.extend(cast(list[object], value))
         if not is_nested:
-            return depth
+            break
         level = below
-        depth += 1
+        found += 1
+    return found
 
 
 def _kind(value: object) -> str:
@@ -92,5 +109,5 @@ def _kind(value: object) -> str:
             return "number"
 
 
-def _too_deep() -> str:
-    return f"the message is nested deeper than {MAX_DEPTH} levels: flatten it"
+def _too_deep(max_depth: int) -> str:
+    return f"the message is nested deeper than {max_depth} levels: flatten it"
