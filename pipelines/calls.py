@@ -182,6 +182,14 @@ class Calls:
         """End a call and wait until everything of it is given back."""
         await self._end([self.get(call_id)], "the client hung up")
 
+    async def stop(self, call_id: str, why: str) -> None:
+        """End a call for a reason of ours, which the person is told; nothing when it is over."""
+        call = self._calls.get(call_id)
+        if call is not None:
+            call.peer.send(messages.session_ended(why))
+            await asyncio.sleep(FAREWELL_S)
+            await self._end([call], why)
+
     async def close(self, why: str) -> None:
         """End every call, telling the people `why`; none is opened any more."""
         self._is_closing = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..runtime.settings import Settings
+from .access import Access
 from .calls import Calls
 from .loop_lag import LoopLag
 from .pipeline import PipelineHost
@@ -18,3 +19,4 @@ class Desk:
     host: PipelineHost
     calls: Calls
     lag: LoopLag
+    access: Access

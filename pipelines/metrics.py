@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 from ..runtime.ledger import Histogram, LatencyTotals
+from .access import Access
 from .calls import Calls
 from .loop_lag import Lag
 
@@ -28,10 +29,28 @@ class Measured(Protocol):
         ...
 
 
-def prometheus(calls: Calls, lag: Lag, totals: LatencyTotals) -> str:
+def prometheus(calls: Calls, lag: Lag, totals: LatencyTotals, access: Access | None = None) -> str:
     """One line per value. Latencies are in milliseconds, as everywhere in visavis."""
-    parts = (*_of_calls(calls), *_of_media(calls), *_of_lag(lag), *_of_totals(totals), "")
-    return "\n".join(parts)
+    parts = [*_of_calls(calls), *_of_media(calls), *_of_lag(lag), *_of_totals(totals)]
+    if access is not None:
+        parts += _of_access(access)
+    return "\n".join((*parts, ""))
+
+
+def _of_access(access: Access) -> Iterator[str]:
+    """What was turned away, and what every key is using."""
+    yield "# TYPE visavis_refused_total counter"
+    for code, count in sorted(access.usage.refusals.items()):
+        yield f'visavis_refused_total{{code="{code}"}} {count}'
+    yield "# TYPE visavis_connections gauge"
+    yield f"visavis_connections {len(access.connections)}"
+    yield "# TYPE visavis_handshakes gauge"
+    yield f"visavis_handshakes {len(access.handshakes)}"
+    yield "# TYPE visavis_key_sessions gauge"
+    for key_id, count in sorted(access.usage.sessions().items()):
+        yield f'visavis_key_sessions{{key="{key_id}"}} {count}'
+    yield "# TYPE visavis_audit_lost_total counter"
+    yield f"visavis_audit_lost_total {access.audit.dropped + access.audit.failed}"
 
 
 def _of_calls(calls: Calls) -> Iterator[str]:

@@ -7,9 +7,9 @@ candidates that trickle in (RFC 8840, or JSON).
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -18,8 +18,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..runtime.client_messages import merged
 from .desk import Desk
-from .http import HttpProblem, as_text, content_type, read_body
+from .door import admit
+from .http import HttpProblem, as_text, client_address, content_type, json_object, read_body
 
 CALLS = "/v1/realtime/calls"
 SDP = "application/sdp"
@@ -31,20 +33,28 @@ Endpoint = Callable[[Request, Desk], Awaitable[Response]]
 
 
 async def _open(request: Request, desk: Desk) -> Response:
-    sdp, session = await _offer(request, desk.settings.webrtc.max_sdp_bytes)
+    grant = admit(request, desk.access)
+    sdp, wanted = await _offer(request, desk.settings.webrtc.max_sdp_bytes)
+    session = merged(grant.session or {}, wanted or {})
     await desk.host.ready()
-    call_id, answer = await desk.calls.open(sdp, session)
+    lease = desk.access.begin(grant, "webrtc", client_address(request))
+    try:
+        call_id, answer = await desk.calls.open(sdp, session)
+    except BaseException:
+        lease.end("refused")
+        raise
+    desk.access.carry(lease, desk.calls.get(call_id), partial(desk.calls.stop, call_id))
     root = request.scope.get("root_path", "")
     return Response(answer, 201, {"Location": f"{root}{CALLS}/{call_id}"}, SDP)
 
 
 async def _hang_up(request: Request, desk: Desk) -> Response:
-    await desk.calls.hang_up(_call_id(request))
+    await desk.calls.hang_up(_own_call(request, desk))
     return Response(status_code=200)
 
 
 async def _restart(request: Request, desk: Desk) -> Response:
-    call = desk.calls.get(_call_id(request))
+    call = desk.calls.get(_own_call(request, desk))
     if content_type(request.headers) != SDP:
         raise _unsupported(request, SDP)
     sdp = await _sdp(request, desk.settings.webrtc.max_sdp_bytes)
@@ -52,7 +62,7 @@ async def _restart(request: Request, desk: Desk) -> Response:
 
 
 async def _trickle(request: Request, desk: Desk) -> Response:
-    call = desk.calls.get(_call_id(request))
+    call = desk.calls.get(_own_call(request, desk))
     limit = desk.settings.webrtc.max_sdp_bytes
     match content_type(request.headers):
         case "application/trickle-ice-sdpfrag":
@@ -82,8 +92,12 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
 """Path, method and what answers."""
 
 
-def _call_id(request: Request) -> str:
-    return str(request.path_params["call_id"])
+def _own_call(request: Request, desk: Desk) -> str:
+    """The id of a call that this key has opened. Raises `AccessError`, or `BadInput` (not found)."""
+    grant = admit(request, desk.access, is_opening=False)
+    call_id = str(request.path_params["call_id"])
+    desk.access.owned(call_id, grant)
+    return call_id
 
 
 def _unsupported(request: Request, wanted: str) -> HttpProblem:
@@ -102,7 +116,7 @@ async def _offer(request: Request, limit: int) -> tuple[str, Mapping[str, object
                 raise HttpProblem(
                     400, "the body has no part `sdp`", code="missing_part", param="sdp"
                 )
-            wanted = _object(parts["session"], "session") if "session" in parts else None
+            wanted = json_object(parts["session"], "session") if "session" in parts else None
             return as_text(parts["sdp"], "the offer"), wanted
         case _:
             raise _unsupported(request, f"{SDP} or multipart/form-data")
@@ -134,18 +148,6 @@ async def _parts(headers: Headers, body: bytes) -> dict[str, bytes]:
     return parts
 
 
-def _object(body: bytes, param: str) -> dict[str, object]:
-    try:
-        value: object = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise HttpProblem(
-            400, f"{param} is not JSON: {error}", code="invalid_json", param=param
-        ) from error
-    if not isinstance(value, dict):
-        raise HttpProblem(400, f"{param} is not a JSON object", code="invalid_json", param=param)
-    return cast("dict[str, object]", value)  # JSON keys are strings
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One trickled address: a `candidate:…` line, empty at their end, and where it belongs."""
@@ -170,7 +172,7 @@ def of_fragment(fragment: str) -> Iterator[Candidate]:
 
 def of_json(body: bytes) -> Iterator[Candidate]:
     """An `RTCIceCandidateInit` as a browser has it, or a list of them under `candidates`."""
-    value = _object(body, "body")
+    value = json_object(body, "body")
     listed = value.get("candidates", [value])
     for one in cast("list[object]", listed) if isinstance(listed, list) else [listed]:
         try:

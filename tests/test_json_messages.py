@@ -32,7 +32,7 @@ def test_a_message_is_an_object_with_a_type() -> None:
         ('{"type": 3}', "invalid_value"),
         ('{"type": {}}', "invalid_value"),
         ('{"type": "x", "a": "' + 1000 * "y" + '"}', "message_too_large"),
-        ('{"type":"x","a":' + 40 * "[" + 40 * "]" + "}", "invalid_json"),
+        ('{"type":"x","a":' + 40 * "[" + 40 * "]" + "}", "json_too_deep"),
         (400 * "[" + 400 * "]", "invalid_message"),
     ],
 )

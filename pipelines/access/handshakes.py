@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
 
 from .errors import AccessError
 
@@ -53,18 +51,12 @@ class PerAddress:
         if self._counts[name] <= 0:
             del self._counts[name]
 
-    @contextmanager
-    def handshake(self, address: str | None) -> Generator[None]:
-        """Counted while the block runs. Raises `AccessError` 429."""
-        if not self.enter(address):
-            raise AccessError(
-                429,
-                "too_many_handshakes",
-                f"{self.limit} conversations of your address are being opened already: wait for "
-                "one of them (the operator can raise limits.handshakes_per_address)",
-                retry_after_s=2.0,
-            )
-        try:
-            yield
-        finally:
-            self.leave(address)
+    def too_many(self) -> AccessError:
+        """Why one more may not enter."""
+        return AccessError(
+            429,
+            "too_many_handshakes",
+            f"{self.limit} conversations of your address are being opened already: wait for one of "
+            "them (the operator can raise limits.handshakes_per_address)",
+            retry_after_s=2.0,
+        )
