@@ -1,0 +1,409 @@
+"""A telephone call as the runtime sees it: a connection, a provider's line, mailboxes and playout.
+
+The line says what messages mean, the pacer when speech leaves, the playback how much of it was
+heard. Here they meet the event loop; audio is coded on the media threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ...runtime.errors import BadInput
+from ...runtime.frames import AudioChunk, VideoFrame
+from ...runtime.mailboxes import Bounded, Latest
+from ...runtime.protocols import Playout
+from ..media_threads import Lane, MediaThreads, media_threads
+from .allowance import Allowance
+from .coding import Ear
+from .keypad import Keypad
+from .line import (
+    BROKEN,
+    OUT_OF_ORDER,
+    REFUSED,
+    TOO_LARGE,
+    UNSUPPORTED,
+    Audio,
+    Digit,
+    Drained,
+    Farewell,
+    Held,
+    Line,
+    LineEvent,
+    Reached,
+    Reply,
+    Started,
+    Stopped,
+    Wire,
+)
+from .speaking import PhoneVoice
+
+log = logging.getLogger(__name__)
+
+TOO_FAST = "rate_limit_exceeded"
+NORMAL, INTERNAL_ERROR, TRY_AGAIN_LATER = 1000, 1011, 1013
+CLOSE_CODES: Mapping[str, int] = {  # RFC 6455, 7.4.1
+    BROKEN: 1007,
+    OUT_OF_ORDER: 1002,
+    UNSUPPORTED: 1003,
+    TOO_LARGE: 1009,
+    REFUSED: 1008,
+    TOO_FAST: 1008,
+}
+"""What a WebSocket is closed with, by the code of the `BadInput`."""
+CLOSING_S = 2.0
+"""How long each step of a farewell may take."""
+_REASON_BYTES = 120  # of a close frame's 123
+
+
+class WireClosed(Exception):
+    """The other end is gone."""
+
+
+class Connection(Protocol):
+    """What carries messages: a WebSocket, or a TCP stream whose messages are any bytes."""
+
+    async def receive(self) -> Wire:
+        """The next message. Raises `WireClosed`."""
+        ...
+
+    async def send(self, data: Wire) -> None:
+        """Raises `WireClosed`."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Idempotent; nothing is left open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLimits:
+    """What one call may ask for."""
+
+    start_s: float = 10.0
+    """Until the call has started."""
+    silent_s: float = 30.0
+    """Without any message, until the other end counts as gone."""
+    messages_per_s: float = 250.0
+    message_burst: int = 1_000
+    audio_burst_s: float = 10.0
+    """How much more audio may come than time has passed."""
+    waiting: int = 2_000
+    """Messages that may wait to be sent to somebody who does not read."""
+    chunks: int = 250
+    """Pieces of audio that may wait for the engine before the oldest goes."""
+
+
+class Phone:
+    """A `Transport` on a provider's connection. Make it on a running loop, then `begin`."""
+
+    def __init__(
+        self,
+        line: Line,
+        connection: Connection,
+        *,
+        limits: PhoneLimits | None = None,
+        keys_are_text: bool = False,
+        told: Callable[[Mapping[str, object]], None] = lambda message: None,
+        threads: MediaThreads | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`told` is given every message of the session and of the call: keys, start, end. With
+        `keys_are_text` what is keyed in is a typed question as well."""
+        self.line = line
+        self.limits = limits or PhoneLimits()
+        self.closed_why: str | None = None
+        self.audio: Bounded[AudioChunk] = Bounded(self.limits.chunks)
+        self.video: Latest[VideoFrame] = Latest()
+        self.messages: Bounded[Mapping[str, object]] = Bounded(256)
+        self._loop = asyncio.get_running_loop()
+        self._connection = connection
+        self._threads = threads or media_threads()
+        self._told = told
+        self._now = now
+        self._keypad = Keypad(self._loop, self._entered) if keys_are_text else None
+        self._started: asyncio.Future[Started] = self._loop.create_future()
+        self._voice = PhoneVoice(line, self._put, now)
+        self.playout: Playout = self._voice
+        self._ear: Lane[AudioChunk] | None = None
+        self._hear: Ear | None = None
+        self._rate = 8_000
+        self._sample_bytes = 1
+        self._heard_at = now()
+        self._messages_left = Allowance(self.limits.messages_per_s, self.limits.message_burst)
+        self._audio_left = Allowance(1.0, self.limits.audio_burst_s)
+        self._outbox: deque[Wire] = deque()
+        self._wake = asyncio.Event()
+        self._is_draining = False
+        self._is_gone = False
+        """The connection is closed: nothing can be sent."""
+        self._stopped = False
+        """The other end said farewell."""
+        self._watch: asyncio.TimerHandle | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def begin(self) -> Started:
+        """Waits until the call has started. Raises `BadInput` when it does not; it is closed then,
+        and the other end has been told why."""
+        self._reader = self._spawn(self._read(), "phone reads")
+        self._writer = self._spawn(self._write(), "phone writes")
+        self._watch = self._loop.call_later(self.limits.silent_s, self._check_alive)
+        try:
+            async with asyncio.timeout(self.limits.start_s):
+                return await asyncio.shield(self._started)
+        except TimeoutError:
+            why = f"the call did not start within {self.limits.start_s:g} s"
+            await self.refuse(why, CLOSE_CODES[OUT_OF_ORDER])
+            raise BadInput(why, code=OUT_OF_ORDER) from None
+        except BadInput:
+            if self._closing is not None:
+                await asyncio.shield(self._closing)
+            raise
+        except asyncio.CancelledError:
+            await self.close("the server is shutting down")
+            raise
+
+    def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
+        self._voice.played = played
+
+    def send(self, message: Mapping[str, object]) -> None:
+        self._told(message)
+        if self._closing is None:
+            for data in self.line.tell(message):
+                self._put(data)
+
+    async def restart(self, offer_sdp: str) -> str:
+        """A telephone call has no ICE. Raises `BadInput`."""
+        raise BadInput("a telephone call takes no offer: it has no WebRTC", code="not_webrtc")
+
+    async def add_candidate(
+        self,
+        candidate: str | None,
+        sdp_mid: str | None = None,
+        sdp_mline_index: int | None = None,
+    ) -> None:
+        """A telephone call has no ICE. Raises `BadInput`."""
+        raise BadInput("a telephone call takes no candidate: it has no WebRTC", code="not_webrtc")
+
+    async def close(self, why: str) -> None:
+        await self._end(why, NORMAL, Farewell.COMPLETED)
+
+    async def refuse(self, why: str, code: int, farewell: Farewell = Farewell.ERROR) -> None:
+        """Close, telling the provider that it is an error, with this WebSocket close code."""
+        await self._end(why, code, farewell)
+
+    # Receive
+
+    async def _read(self) -> None:
+        try:
+            await self._follow()
+        except WireClosed:
+            self._is_gone = True
+            self._give_up("the connection was closed", NORMAL, Farewell.COMPLETED)
+        except BadInput as error:
+            self._fail_start(error)
+            code = CLOSE_CODES.get(error.code, INTERNAL_ERROR)
+            self._give_up(str(error), code, Farewell.ERROR)
+            with contextlib.suppress(WireClosed):
+                await self._read_farewell()
+        except Exception as error:
+            # The edge of one call: a fault of ours ends it, once, with its trace.
+            log.exception("a telephone call failed", extra={"provider": self.line.provider})
+            self._give_up(f"internal error {type(error).__name__}", INTERNAL_ERROR, Farewell.ERROR)
+
+    async def _follow(self) -> None:
+        while True:
+            data = await self._connection.receive()
+            self._heard_at = now = self._now()
+            if not self._messages_left.take(1, now):
+                raise BadInput(
+                    f"more than {self.limits.messages_per_s:g} messages per second came",
+                    code=TOO_FAST,
+                )
+            for event in self.line.receive(data):
+                self._handle(event, now)
+                if isinstance(event, Stopped):
+                    self._stopped = True
+                    self._give_up(event.why, NORMAL, Farewell.COMPLETED)
+                    return
+
+    async def _read_farewell(self) -> None:
+        """After an error of theirs, a provider that closes itself still wants its answers."""
+        while self.line.closes_itself:
+            data = await self._connection.receive()
+            with contextlib.suppress(BadInput):
+                for event in self.line.receive(data):
+                    if isinstance(event, Reply):
+                        self._put(event.data)
+                    if isinstance(event, Stopped):
+                        return
+
+    def _handle(self, event: LineEvent, now: float) -> None:
+        if isinstance(event, Reply):
+            self._put(event.data)
+            return
+        if self._closing is not None:
+            return
+        match event:
+            case Started():
+                self._start(event)
+            case Audio():
+                self._listen(event, now)
+            case Digit(digit=digit):
+                self._told(
+                    {
+                        "type": "input_audio_buffer.dtmf_event_received",
+                        "event": digit,
+                        "received_at": int(time.time()),
+                    }
+                )
+                if self._keypad is not None:
+                    self._keypad.press(digit)
+            case Reached(name=name):
+                self._voice.reached(name)
+            case Drained():
+                self._voice.drained()
+            case Held(is_held=is_held):
+                self._voice.hold(is_held)
+            case Stopped():
+                pass
+
+    def _start(self, started: Started) -> None:
+        self._rate, self._sample_bytes = started.rate, started.encoding.sample_bytes
+        if not started.is_probe:
+            self._hear = Ear(started.encoding, started.rate)
+            self._ear = self._threads.lane(self._heard, limit=500)
+            self._voice.start(started, self._threads)
+        self._told(
+            {
+                "type": "visavis.call.started",
+                "provider": self.line.provider,
+                "stream_id": started.stream_id,
+                "call_id": started.call_id,
+                "parameters": dict(started.parameters),
+            }
+        )
+        if not self._started.done():
+            self._started.set_result(started)
+
+    def _listen(self, audio: Audio, now: float) -> None:
+        seconds = len(audio.payload) / self._sample_bytes / self._rate
+        if not self._audio_left.take(seconds, now):
+            raise BadInput(
+                f"more than {self.limits.audio_burst_s:g} s of audio came faster than it can be "
+                "spoken",
+                code=TOO_FAST,
+            )
+        hear = self._hear
+        if hear is not None and self._ear is not None:
+            self._ear.put(lambda: hear.hear(audio, now))
+
+    def _heard(self, chunks: list[AudioChunk]) -> None:
+        for chunk in chunks:
+            self.audio.put(chunk)
+
+    def _check_alive(self) -> None:
+        silent_s = self._now() - self._heard_at
+        left = self.limits.silent_s - silent_s
+        if left > 0:
+            self._watch = self._loop.call_later(left, self._check_alive)
+        else:
+            self._give_up(f"nothing came for {silent_s:.0f} s", NORMAL, Farewell.ERROR)
+
+    def _entered(self, digits: str) -> None:
+        content = [{"type": "input_text", "text": digits}]
+        item = {"type": "message", "role": "user", "content": content}
+        self.messages.put({"type": "conversation.item.create", "item": item})
+        self.messages.put({"type": "response.create"})
+
+    # Send
+
+    def _put(self, data: Wire) -> None:
+        """Send a message, in order; a provider that does not read is closed."""
+        if self._is_gone or self._is_draining:
+            return
+        if len(self._outbox) >= self.limits.waiting:
+            self._give_up(
+                f"{self.line.provider} does not read what it is sent",
+                INTERNAL_ERROR,
+                Farewell.ERROR,
+            )
+            return
+        self._outbox.append(data)
+        self._wake.set()
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                while self._outbox:
+                    await self._connection.send(self._outbox.popleft())
+                if self._is_draining:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        except WireClosed:
+            self._is_gone = True
+            self._give_up("the connection was closed", NORMAL, Farewell.COMPLETED)
+
+    # The end
+
+    def _give_up(self, why: str, code: int, farewell: Farewell) -> None:
+        if self._closing is None:
+            self.closed_why = why
+            self._closing = self._spawn(self._close(why, code, farewell), "close phone")
+
+    async def _end(self, why: str, code: int, farewell: Farewell) -> None:
+        self._give_up(why, code, farewell)
+        assert self._closing is not None
+        await asyncio.shield(self._closing)
+
+    async def _close(self, why: str, code: int, farewell: Farewell) -> None:
+        self._fail_start(BadInput(why, code=REFUSED))
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._keypad is not None:
+            self._keypad.close()
+        self._voice.close()
+        if self._ear is not None:
+            self._ear.close()
+        self.audio.close()
+        self.video.close()
+        self.messages.close()
+        self._told({"type": "visavis.call.ended", "why": why})
+        last = () if self._is_gone or self._stopped else self.line.hang_up(why, farewell)
+        self._outbox.extend(last)
+        self._wake.set()
+        if last and self.line.closes_itself and self._reader is not None:
+            await asyncio.wait([self._reader], timeout=CLOSING_S)  # its replies go out meanwhile
+        self._is_draining = True
+        self._wake.set()
+        if self._writer is not None:
+            await asyncio.wait([self._writer], timeout=CLOSING_S)
+        with contextlib.suppress(TimeoutError, WireClosed):
+            async with asyncio.timeout(CLOSING_S):
+                await self._connection.close(code, _cut(why))
+        tasks = [task for task in (self._reader, self._writer) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _fail_start(self, error: BadInput) -> None:
+        if not self._started.done():
+            self._started.set_exception(error)
+            self._started.exception()  # nobody need be waiting for it
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        return self._loop.create_task(work, name=name)
+
+
+def _cut(reason: str) -> str:
+    """A reason that fits into a close frame."""
+    return reason.encode()[:_REASON_BYTES].decode("utf-8", "ignore")
