@@ -26,6 +26,9 @@ SECRETS = frozenset(
         "access.api_keys",
         "access.client_secret_key",
         "server.tls_key_password",
+        "telephony.twilio_auth_token",
+        "telephony.telnyx_token",
+        "telephony.genesys_client_secret",
     }
 )
 """Paths whose values are never shown."""
@@ -94,6 +97,13 @@ class WebrtcSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_message_bytes: Annotated[
         int, Meta(description="Largest data-channel message taken, in bytes.", ge=1024)
     ] = 262_144
+    max_media_sections: Annotated[
+        int, Meta(description="Media sections of an offer.", ge=1, le=32)
+    ] = 8
+    max_candidates: Annotated[
+        int, Meta(description="Candidates of one connection, offered and trickled.", ge=1)
+    ] = 128
+    max_codecs: Annotated[int, Meta(description="Payload types of one media section.", ge=1)] = 96
 
     def __repr__(self) -> str:
         return _without_secrets(self, "webrtc")
@@ -368,7 +378,7 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes in, at most. Sizes of offers and messages over WebRTC are in `webrtc`, how long a
+    """What comes in, at most. What WebRTC offers and sends is limited in `webrtc`, how long a
     conversation may last in `session`."""
 
     connections_per_address: Annotated[
@@ -408,13 +418,6 @@ class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_refusals: Annotated[
         int, Meta(description="Messages in a row that can't be used until it is over.", ge=1)
     ] = 2000
-    max_media_sections: Annotated[
-        int, Meta(description="Media sections of an offer.", ge=1, le=32)
-    ] = 8
-    max_candidates: Annotated[
-        int, Meta(description="Candidates of one conversation, offered and trickled.", ge=1)
-    ] = 128
-    max_codecs: Annotated[int, Meta(description="Payload types of one media section.", ge=1)] = 96
     max_picture_pixels: Annotated[
         int, Meta(description="Width times height of a picture.", ge=4096)
     ] = 3_686_400
@@ -424,6 +427,53 @@ class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_picture_aspect: Annotated[
         float, Meta(description="Longer edge of a picture over its shorter one.", ge=1)
     ] = 8.0
+
+
+class TelephonySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Which telephone providers may bring calls, and how each shows that it is who it says."""
+
+    providers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Who is answered: twilio, telnyx, plivo, vonage, genesys, asterisk, "
+            "audiosocket. None by default."
+        ),
+    ] = ()
+    public_url: Annotated[
+        str,
+        Meta(description="How providers dial this server, as wss://host; none takes Host."),
+    ] = ""
+    twilio_auth_token: Annotated[
+        str, Meta(description="Twilio's auth token: X-Twilio-Signature is checked with it.")
+    ] = ""
+    telnyx_token: Annotated[
+        str, Meta(description="Telnyx' stream_auth_token, compared with the one it sends.")
+    ] = ""
+    genesys_api_key: Annotated[
+        str, Meta(description="API key of the AudioHook integration, compared with X-API-KEY.")
+    ] = ""
+    genesys_client_secret: Annotated[
+        str, Meta(description="Client secret of it, in base64: signatures are checked with it.")
+    ] = ""
+    keys_are_text: Annotated[
+        bool, Meta(description="Whether keyed digits are a typed question, at # or a pause.")
+    ] = False
+    listener: Annotated[
+        str, Meta(description="Plugin of the kind 'phone' that is told what happens in calls.")
+    ] = ""
+    audiosocket_host: Annotated[
+        str, Meta(description="Address where AudioSocket is listened to.", min_length=1)
+    ] = "127.0.0.1"
+    audiosocket_port: Annotated[
+        int, Meta(description="TCP port of it; 0 takes a free one.", ge=0, le=65535)
+    ] = 9019
+    audiosocket_from: Annotated[
+        tuple[str, ...],
+        Meta(description="Networks whose Asterisk may connect; AudioSocket has no keys."),
+    ] = ("127.0.0.0/8", "::1/128")
+
+    def __repr__(self) -> str:
+        return _without_secrets(self, "telephony")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -441,6 +491,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitsSettings = LimitsSettings()
+    telephony: TelephonySettings = TelephonySettings()
 
 
 @dataclass(frozen=True, slots=True)
