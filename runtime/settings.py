@@ -26,6 +26,7 @@ SECRETS = frozenset(
         "access.api_keys",
         "access.client_secret_key",
         "server.tls_key_password",
+        "language_model.api_key",
         "telephony.twilio_auth_token",
         "telephony.telnyx_token",
         "telephony.genesys_client_secret",
@@ -253,7 +254,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The models and their thread."""
 
     pipeline: Annotated[
-        str, Meta(description="What answers: 'fused', 'echo' or a plugin's name.", min_length=1)
+        str, Meta(description="What answers: 'fused', 'echo', 'cascade' or a plugin's name.", min_length=1)
     ] = "fused"
     model: Annotated[str, Meta(description="Name of the model.", min_length=1)] = "nano"
     weights: Annotated[
@@ -320,6 +321,37 @@ class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_window_s: Annotated[
         float, Meta(description="Longest window looked at, in seconds.", ge=2, le=28)
     ] = 18.0
+
+
+class LanguageModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pipeline 'cascade' asks: any server that speaks OpenAI's chat completions."""
+
+    url: Annotated[
+        str, Meta(description="Base URL; '/chat/completions' is added.", min_length=1)
+    ] = "http://127.0.0.1:8000/v1"
+    model: Annotated[str, Meta(description="Name of the model there.", min_length=1)] = "default"
+    api_key: Annotated[str, Meta(description="Sent as a bearer token; empty sends none.")] = ""
+    instructions: Annotated[
+        str, Meta(description="What the model is told first; a session's own come after it.")
+    ] = (
+        "You talk with a person by voice. Answer briefly, in plain sentences without lists or "
+        "markup. What you are given of their words was written down by a machine and may be wrong."
+    )
+    temperature: Annotated[float, Meta(description="Randomness of the answers.", ge=0, le=2)] = 0.7
+    max_tokens: Annotated[int, Meta(description="Longest answer, in tokens.", ge=1)] = 400
+    timeout_s: Annotated[
+        float, Meta(description="Longest wait for the next piece of an answer, in s.", gt=0)
+    ] = 20.0
+    max_connections: Annotated[int, Meta(description="Answers asked for at once.", ge=1)] = 64
+    max_history: Annotated[
+        int, Meta(description="Messages of a conversation that are sent; older ones go.", ge=2)
+    ] = 64
+    max_tool_rounds: Annotated[
+        int, Meta(description="Times in a row that an answer may call functions.", ge=0, le=32)
+    ] = 4
+
+    def __repr__(self) -> str:
+        return _without_secrets(self, "language_model")
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -488,6 +520,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings = EngineSettings()
     voice: VoiceSettings = VoiceSettings()
     transcription: TranscriptionSettings = TranscriptionSettings()
+    language_model: LanguageModelSettings = LanguageModelSettings()
     session: SessionSettings = SessionSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitsSettings = LimitsSettings()
