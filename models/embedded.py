@@ -25,6 +25,7 @@ from .spelling import LETTERS, LONGEST, SPACE, spell, word_spans
 from .stepper import SlotFailed
 from .typed_text import normalize
 from .window import CONTEXT, Entry, Left, What, length, newest_words, shortened
+from .word_search import Dictionary, WordSearch
 
 LAID_AT_ONCE = 9
 """Positions laid into the cache in one step. A picture's 36 at once take about 4.2 ms on one core,
@@ -63,7 +64,7 @@ class Answer:
     ask: Entry  # the mark behind which its words follow
     logits: Floats  # [W] of the first word, not said yet
     said: list[int] = field(default_factory=list[int])
-    verified: list[int] = field(default_factory=list[int])
+    verified: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
     is_over: bool = False
     is_committed: bool = False
     cached: int = 0  # positions that lay in the cache when it began
@@ -71,6 +72,7 @@ class Answer:
     drafted: int = 0
     accepted: int = 0
     passes: int = 0  # of the layers above the first exit
+    certainty: float = 1.0  # the product of its words' chances
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class Conversation:
     is_closed: bool = False  # the utterance was answered: it can't be forgotten any more
     letters: str = ""
     word: list[Run] = field(default_factory=list[Run])  # letters of the word in progress
+    unsearched: list[Run] = field(default_factory=list[Run])  # letters the transcript has not yet
     compressor: RunCompressor = field(default_factory=RunCompressor)
     pictures: int = 0  # taken in during this utterance
     held_back: Entry | None = None
@@ -94,9 +97,14 @@ class Conversation:
 
 
 def open_embedded(weights: WeightFile, slots: int, threads: int = 1) -> Embedded:
-    """The model of a weight file in ONNX Runtime, with places for `slots` conversations."""
+    """The model of a weight file in ONNX Runtime, with places for `slots` conversations.
+
+    Transcripts are words of the dictionary beside the weights (`nano.words.json`), where one is.
+    """
     networks = OnnxNetworks(weights, threads)
-    return Embedded(networks, weights.config, weights.lexicon, weights.tensors, slots)
+    words = weights.path.with_suffix(".words.json")
+    dictionary = Dictionary.load(words) if words.exists() else None
+    return Embedded(networks, weights.config, weights.lexicon, weights.tensors, slots, dictionary)
 
 
 class Embedded:
@@ -109,8 +117,10 @@ class Embedded:
         lexicon: Lexicon,
         tables: Mapping[str, npt.NDArray[np.float32]],
         slots: int,
+        dictionary: Dictionary | None = None,
     ) -> None:
-        """`tables`: the weight file's tensors, for looking up words and kinds."""
+        """`tables`: the weight file's tensors, for looking up words and kinds. Without a dictionary
+        a transcript is what was heard letter by letter."""
         self.slots = slots
         self.picture_size = (config.picture, config.picture)
         self._config, self._lexicon, self._networks = config, lexicon, networks
@@ -126,6 +136,7 @@ class Embedded:
         self._only_words[: len(MARKS)] = -np.inf
         self._words_or_end: Floats = self._only_words.copy()
         self._words_or_end[END] = 0.0
+        self._searches = [WordSearch(dictionary) for _ in range(slots if dictionary else 0)]
         self.drafted = self.accepted = 0
         for slot in range(slots):
             self.reset(slot)
@@ -148,13 +159,14 @@ class Embedded:
     def reset(self, slot: int) -> None:
         """A fresh conversation."""
         self._talks[slot] = Conversation()
+        self._unread(slot)
         self._caches[slot].cut(0)
         self._silence(slot)
         self._take(slot, self._mark(CAMERA_OFF, What.PICTURE, 0))
 
     def open_utterance(self, slot: int) -> None:
         """A new utterance's latents begin."""
-        _unread(self._talks[slot])
+        self._unread(slot)
         self._silence(slot)
         self._number_utterance(slot)
 
@@ -167,7 +179,7 @@ class Embedded:
 
         def listen(row: int) -> bool:
             slot = slots[row]
-            before = self.transcript(slot)
+            before = self._spelled(slot)
             for chance in chances[row]:
                 closed = self._talks[slot].compressor.feed(chance, latents[row])
                 if closed is not None:
@@ -179,6 +191,17 @@ class Embedded:
 
     def transcript(self, slot: int) -> str:
         """What was understood of the utterance so far."""
+        if not self._searches:
+            return self._spelled(slot)
+        talk, search = self._talks[slot], self._searches[slot]
+        for run in talk.unsearched:
+            search.feed(run[0])
+        talk.unsearched = []
+        open_run = talk.compressor.peek()
+        return search.text(None if open_run is None else open_run[0])
+
+    def _spelled(self, slot: int) -> str:
+        """What was heard, letter by letter."""
         talk = self._talks[slot]
         open_run = talk.compressor.peek()
         tail = "" if open_run is None else _letter_of(open_run[0])
@@ -229,6 +252,12 @@ class Embedded:
         """The next word of each answer: the full depth's choice, drafted early where it pays."""
         return _each(len(slots), lambda row: self._next(slots[row]))
 
+    def certainty(self, slot: int) -> float:
+        """How sure the answer under way, or the last one, is of its words so far: 0 to 1."""
+        talk = self._talks[slot]
+        answer = talk.answer or talk.told
+        return 0.0 if answer is None else answer.certainty
+
     def counts(self, slot: int) -> dict[str, int]:
         """Of the newest answer: positions that lay in the cache when it began, positions that went
         in with its first pass, its words, words drafted and accepted, passes of the deep layers."""
@@ -268,7 +297,7 @@ class Embedded:
         ]
         if talk.utterance == answer.utterance:
             talk.is_closed = True
-            _unread(talk)
+            self._unread(slot)
         if answer.is_over:
             self._finish(slot)
 
@@ -297,7 +326,7 @@ class Embedded:
         if answer is not None and not answer.is_committed:
             self._cut(slot, answer.log)
             talk.answer = answer = None
-        _unread(talk)
+        self._unread(slot)
 
         def stays(entry: Entry) -> bool:
             return (
@@ -363,11 +392,12 @@ class Embedded:
         if answer is None or answer.is_over:
             return "", True
         if not answer.said:
-            word = int((answer.logits + self._only_words).argmax())
+            word, chance = _choice(answer.logits + self._only_words)
         else:
             if not answer.verified:
                 self._draft_and_verify(slot, answer)
-            word = answer.verified.pop(0)
+            word, chance = answer.verified.pop(0)
+        answer.certainty *= chance
         if word == END or len(answer.said) >= ANSWER_WORDS:
             if word == END:
                 talk.log.append(self._mark(END, What.SAID, answer.utterance))
@@ -396,9 +426,9 @@ class Embedded:
             words.append(guess)
             if guess == END:
                 break
-        chosen = [int((row + self._words_or_end).argmax()) for row in draft.verify()]
+        chosen = [_choice(row + self._words_or_end) for row in draft.verify()]
         agreed = 1
-        while agreed < len(chosen) and chosen[agreed - 1] == words[agreed]:
+        while agreed < len(chosen) and chosen[agreed - 1][0] == words[agreed]:
             agreed += 1
         draft.keep(agreed)
         self.drafted += len(chosen)
@@ -447,6 +477,7 @@ class Embedded:
         """A heard letter is complete; with a space, so is a word."""
         talk = self._talks[slot]
         talk.letters += _letter_of(run[0])
+        talk.unsearched.append(run)
         if not _is_space(run):
             talk.word.append(run)
         if talk.word and (_is_space(run) or len(talk.word) == LONGEST):
@@ -552,6 +583,14 @@ class Embedded:
         x = self._networks.read(chances, latents, lengths)
         return Entry(What.ASKED, x + self._typed_kind, utterance, text)
 
+    def _unread(self, slot: int) -> None:
+        """Letters and words in progress are dropped."""
+        talk = self._talks[slot]
+        talk.letters, talk.word, talk.unsearched = "", [], []
+        talk.compressor.reset()
+        if self._searches:
+            self._searches[slot].reset()
+
     def _silence(self, slot: int) -> None:
         """The audio encoder's state of a slot starts over."""
         self._samples[slot] = 0
@@ -582,11 +621,10 @@ def _counts(answer: Answer) -> dict[str, int]:
     }
 
 
-def _unread(talk: Conversation) -> None:
-    """Letters and words in progress are dropped."""
-    talk.letters = ""
-    talk.word = []
-    talk.compressor.reset()
+def _choice(logits: Floats) -> tuple[int, float]:
+    """The likeliest word and its chance among those that may come [W]."""
+    word = int(logits.argmax())
+    return word, 1.0 / float(np.exp(logits - logits[word]).sum())
 
 
 def _is_space(run: Run) -> bool:

@@ -74,6 +74,7 @@ class WeightFile:
 
     def __init__(self, path: Path) -> None:
         """Read and check it whole. Raises `WeightsError` for anything but a sane file."""
+        self.path = path
         header = describe(path)
         try:
             sizes: dict[str, Any] = json.loads(header["config"])

@@ -247,8 +247,20 @@ class WordSearch:
         """Unknown words followed at the moment."""
         return len(self._raw)
 
-    def text(self) -> str:
-        """The likeliest words so far, as if the last letter had been heard."""
+    def text(self, then: Floats | None = None) -> str:
+        """The likeliest words so far, as if the last letter had been heard; `then` is the posterior
+        [C] of a run that is not over."""
+        if then is None:
+            return self._text()
+        before = self._cost, self._from, self._raw, self._ended, self._is_begun
+        said = len(self._said)
+        self.feed(then)
+        text = self._text()
+        self._cost, self._from, self._raw, self._ended, self._is_begun = before
+        del self._said[said:]
+        return text
+
+    def _text(self) -> str:
         if not self._is_begun:
             return ""
         finals = self._finals()

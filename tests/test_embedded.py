@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -28,6 +29,7 @@ from visavis.models.positions import PositionCache
 from visavis.models.spelling import spell, word_spans
 from visavis.models.stepper import SlotFailed
 from visavis.models.window import CONTEXT, KEPT, length
+from visavis.models.word_search import Dictionary
 from visavis.runtime.events import Head
 
 CONFIG, LEXICON = weights().config, weights().lexicon
@@ -95,6 +97,41 @@ def test_the_transcript_grows_letter_by_letter() -> None:
     assert model.transcript(0) == "hello there"
     model.open_utterance(0)
     assert model.transcript(0) == ""
+
+
+def test_with_a_dictionary_the_transcript_is_words() -> None:
+    file = weights()
+    words = Dictionary.count(["what colour is the circle", "how many stars are there"])
+    model = Embedded(
+        Dictated(networks()), file.config, file.lexicon, file.tensors, 2, dictionary=words
+    )
+    for slot, heard_letters in ((0, "wat coulour is the circl"), (1, "how many ztars are there")):
+        model.open_utterance(slot)
+        say(model, heard_letters, slot)
+    assert model.transcript(0) == model.transcript(0) == "what colour is the circle"
+    assert model.transcript(1) == "how many stars are there"
+    model.forget(0)
+    assert (model.transcript(0), model.transcript(1)) == ("", "how many stars are there")
+    model.open_utterance(0)
+    say(model, "is the cirkle", 0)
+    assert model.transcript(0) == "is the circle"
+
+
+def test_an_answer_knows_how_sure_it_is_of_its_words() -> None:
+    """The product of the chances that the words have at full depth."""
+    model = stepper(networks())
+    assert model.certainty(0) == 0.0
+    exchange(model, "what is it")
+    assert 0.0 < model.certainty(0) <= 1.0
+    model.begin([0], ["how many"])
+    assert model.certainty(0) == 1.0, "nothing is said yet"
+    rising = []
+    while True:
+        ((_, is_last),) = model.next([0])
+        rising.append(model.certainty(0))
+        if is_last:
+            break
+    assert all(later <= sooner for sooner, later in itertools.pairwise(rising))
 
 
 def test_whole_words_go_into_the_cache_while_the_person_speaks() -> None:
