@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 from typing import cast
 
 from ..runtime.clock import Clock, MonotonicClock
 from ..runtime.plugins import PLUGINS
 from ..runtime.settings import Settings
+from ..transports.picture_limits import PictureLimits
+from .access import turn
 from .calls import Answer, Peer
 from .pipeline import Pipeline
 
@@ -42,11 +45,17 @@ def answerer(settings: Settings) -> Answer:
     """Answers WebRTC offers. aiortc is imported from now on, beside the models: on the event loop
     its third of a second would be heard by everybody who talks."""
     threading.Thread(target=_import_webrtc, name="import aiortc").start()
+    pictures = PictureLimits.of(settings.limits)
 
     async def answer(sdp: str) -> tuple[str, Peer]:
         from ..transports.webrtc import answer
 
-        return await answer(sdp, settings.webrtc, audio_chunks=settings.audio.microphone_chunks)
+        return await answer(
+            sdp,
+            turn.for_session(settings.webrtc, f"server-{secrets.token_hex(6)}"),
+            pictures=pictures,
+            audio_chunks=settings.audio.microphone_chunks,
+        )
 
     return answer
 

@@ -254,7 +254,10 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The models and their thread."""
 
     pipeline: Annotated[
-        str, Meta(description="What answers: 'fused', 'echo', 'cascade' or a plugin's name.", min_length=1)
+        str,
+        Meta(
+            description="What answers: 'fused', 'echo', 'cascade' or a plugin's name.", min_length=1
+        ),
     ] = "fused"
     model: Annotated[str, Meta(description="Name of the model.", min_length=1)] = "nano"
     weights: Annotated[

@@ -30,7 +30,7 @@ def test_a_link_that_was_never_whole_closes_its_sockets(
 ) -> None:
     async def main() -> None:
         client = Client(ToneTrack())
-        offer = check_offer(await client.offer(), 65_536)
+        offer = check_offer(await client.offer())
         files = len(os.listdir("/proc/self/fd"))
         link = Link(RTCConfiguration(iceServers=[]), ends())
         with pytest.raises(BadInput, match="can't be answered"):

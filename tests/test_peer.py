@@ -32,6 +32,7 @@ from visavis.runtime.frames import AudioChunk
 from visavis.runtime.mailboxes import MailboxClosed
 from visavis.runtime.protocols import Transport
 from visavis.runtime.settings import WebrtcSettings
+from visavis.transports.picture_limits import PictureLimits
 from visavis.transports.webrtc import Peer, answer
 
 
@@ -286,7 +287,9 @@ def test_the_conversation_survives_a_new_connection() -> None:
 
 def test_absurd_pictures_are_refused_with_one_error_event() -> None:
     async def main() -> None:
-        async with connected(ToneTrack(), PictureTrack(640, 480), max_pixels=320 * 240) as (
+        async with connected(
+            ToneTrack(), PictureTrack(640, 480), pictures=PictureLimits(320 * 240)
+        ) as (
             client,
             peer,
         ):

@@ -24,7 +24,7 @@ AUDIO = (
 
 
 def test_a_browsers_offer_is_taken() -> None:
-    offer = check_offer(HEAD + AUDIO, 65_536)
+    offer = check_offer(HEAD + AUDIO)
     assert (offer.ufrag, offer.pwd, offer.is_lite) == ("abcd", 24 * "p", False)
     assert offer.candidates == () and len(offer.fingerprints) == 1
 
@@ -36,14 +36,14 @@ def test_a_browsers_offer_is_taken() -> None:
         ("hello", "begins with 'hello'"),
         ("{}", "begins with"),
         ("v=0\r\nm=audio x y\r\n", "can't be parsed"),
-        ("v=0\r\n" + 200 * "a=x\x00\r\n", "no audio|parsed"),
+        ("v=0\r\n" + 200 * "a=x\x00\r\n", "can't be printed"),
         (HEAD, "no audio"),
         (HEAD + AUDIO.replace("opus/48000/2", "PCMU/8000"), "PCMU"),
         (HEAD + AUDIO.replace("a=ice-pwd", "a=ice-nothing"), "ICE"),
         (HEAD + AUDIO.replace(FINGERPRINT, ""), "fingerprint"),
         (HEAD.replace("BUNDLE 0", "BUNDLE 0 7") + AUDIO, "7"),
         (HEAD + 2 * AUDIO, "a mid of its own"),
-        (HEAD + 9 * AUDIO, "9 media sections"),
+        (HEAD + 9 * AUDIO, "more than 8 media sections"),
         (HEAD + AUDIO + "m=text 9 UDP/TLS/RTP/SAVPF 98\r\n" + TRANSPORT, "text"),
         (HEAD + AUDIO + 70_000 * "a", "bytes"),
         ("v=0\r\n" + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:nonsense\r\n", "parsed"),
@@ -51,7 +51,7 @@ def test_a_browsers_offer_is_taken() -> None:
 )
 def test_any_other_is_refused_with_a_reason(text: str, says: str) -> None:
     with pytest.raises(BadInput, match=says) as caught:
-        check_offer(text, 65_536)
+        check_offer(text)
     assert caught.value.param == "sdp"
 
 

@@ -16,6 +16,7 @@ from transport_fakes import InlineThreads, rtp
 
 from visavis.runtime.clock import run_virtual
 from visavis.runtime.frames import VideoFrame
+from visavis.transports.picture_limits import PictureLimits
 from visavis.transports.webrtc.picture_assembly import CodedPicture
 from visavis.transports.webrtc.sync import SenderClock
 from visavis.transports.webrtc.watching import Camera, PictureDecoder
@@ -67,7 +68,7 @@ class Watch:
         self.camera = Camera(
             InlineThreads(),
             "camera",
-            max_pixels,
+            PictureLimits(max_pixels),
             SenderClock(),
             self.seen.append,
             lambda width, height: self.refused.append((width, height)),
@@ -152,7 +153,7 @@ def test_absurd_sizes_are_refused_once_and_not_shown(codec: str) -> None:
 
 def test_an_unknown_codec_gives_no_picture() -> None:
     picture = CodedPicture(b"x", 0, 0.0, True, "VP9")
-    assert PictureDecoder(1 << 20).decode(picture) is None
+    assert PictureDecoder(PictureLimits()).decode(picture) is None
 
 
 def test_another_sender_is_shown_from_its_first_whole_picture() -> None:

@@ -175,7 +175,7 @@ class Client:
 
 @asynccontextmanager
 async def connected(
-    *tracks: MediaStreamTrack, settings: WebrtcSettings = SETTINGS, **options: int
+    *tracks: MediaStreamTrack, settings: WebrtcSettings = SETTINGS, **options: Any
 ) -> AsyncGenerator[tuple[Client, Peer]]:
     """A client and its peer with the data channel open."""
     client = Client(*(tracks or (ToneTrack(),)))

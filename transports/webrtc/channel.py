@@ -13,6 +13,7 @@ from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
 
 from ...runtime.errors import BadInput
+from ...runtime.message_guard import MessageGuard, Verdict
 from ..dialects import Dialect, RealtimeDialect
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Channel:
         self._waiting: deque[str] = deque()
         self._waiting_bytes = 0
         self._is_closed = False
+        self.guard: MessageGuard | None = None
+        """Asked about every message, when there is one."""
         self.refused = 0
         """Messages of the client that were answered by an error."""
         self.unsent = 0
@@ -71,7 +74,11 @@ class Channel:
     def refuse(self, error: BadInput, event_id: object = None) -> None:
         """Tell the client that something it sent can't be used."""
         self.refused += 1
-        if not self._is_closed:
+        verdict = Verdict.TELL if self.guard is None else self.guard.refused(error.code)
+        if verdict is Verdict.END and not self._is_closed:
+            self.close()
+            self._give_up("the client sent only what can't be used")
+        elif verdict is Verdict.TELL and not self._is_closed:
             known = event_id if isinstance(event_id, str) else None
             self._queue(self._dialect.refuse(error, known))
 
@@ -83,10 +90,14 @@ class Channel:
 
     def _receive(self, data: str | bytes) -> None:
         try:
+            if self.guard is not None:
+                self.guard.take(len(data))
             received = self._dialect.receive(data, self._max_bytes)
         except BadInput as error:
             self.refuse(error)
             return
+        if self.guard is not None:
+            self.guard.accepted()
         self.refused += received.refused
         self._queue(received.replies)
         for event in received.events:

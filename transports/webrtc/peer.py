@@ -21,10 +21,13 @@ from ...runtime.errors import BadInput
 from ...runtime.frames import AudioChunk, VideoFrame
 from ...runtime.ledger import Histogram
 from ...runtime.mailboxes import Bounded, Latest
+from ...runtime.message_guard import MessageGuard
 from ...runtime.protocols import Playout
 from ...runtime.settings import WebrtcSettings
 from ..jitter_buffer import JitterCounts, JitterLimits
 from ..media_threads import media_threads
+from ..picture_limits import PictureLimits
+from ..sdp_limits import SdpLimits, too_many_candidates
 from .channel import Channel
 from .hooks import PacketSink, check_aiortc
 from .link import Ends, Link
@@ -36,8 +39,6 @@ from .watching import Camera
 
 log = logging.getLogger(__name__)
 
-MAX_PIXELS = 1920 * 1920
-"""Pictures larger than this are refused unless `answer` is told otherwise."""
 AUDIO_CHUNKS = 50
 """One second of packets, then the oldest goes."""
 MESSAGES = 256
@@ -49,7 +50,7 @@ async def answer(
     offer_sdp: str,
     settings: WebrtcSettings,
     *,
-    max_pixels: int = MAX_PIXELS,
+    pictures: PictureLimits | None = None,
     audio_chunks: int = AUDIO_CHUNKS,
 ) -> tuple[str, Peer]:
     """Answer an offer: the SDP to send back and the peer it belongs to.
@@ -60,8 +61,8 @@ async def answer(
     vanishes or leaves.
     """
     check_aiortc()
-    offer = check_offer(offer_sdp, settings.max_sdp_bytes)
-    peer = Peer(settings, max_pixels=max_pixels, audio_chunks=audio_chunks)
+    offer = check_offer(offer_sdp, SdpLimits.of(settings))
+    peer = Peer(settings, pictures=pictures or PictureLimits(), audio_chunks=audio_chunks)
     try:
         return await peer.connect(offer), peer
     except BaseException:
@@ -72,10 +73,13 @@ async def answer(
 class Peer:
     """A `Transport`. Made by `answer`; all methods on the event loop."""
 
-    def __init__(self, settings: WebrtcSettings, *, max_pixels: int, audio_chunks: int) -> None:
+    def __init__(
+        self, settings: WebrtcSettings, *, pictures: PictureLimits, audio_chunks: int
+    ) -> None:
         threads = media_threads()
         self._settings = settings
-        self._max_pixels = max_pixels
+        self._pictures = pictures
+        self._candidates = 0
         self._now: Callable[[], float] = time.monotonic
         self._loop = asyncio.get_running_loop()
         self._clock = SenderClock()
@@ -139,6 +143,7 @@ class Peer:
             await link.close()
             raise
         before, self._link = self._link, link
+        self._candidates = len(offer.candidates)
         self._deadline = self._now() + self._settings.ice_timeout_s
         if self._timer is None:
             self._watch()
@@ -159,7 +164,7 @@ class Peer:
             raise BadInput(
                 f"the peer is closed ({self.closed_why}): start a new session", code="peer_closed"
             )
-        offer = check_offer(offer_sdp, self._settings.max_sdp_bytes)
+        offer = check_offer(offer_sdp, SdpLimits.of(self._settings))
         if self._link is not None and self._link.continues(offer):
             return await self._link.renegotiate(offer, self._settings.ice_timeout_s)
         return await self.connect(offer)
@@ -170,13 +175,21 @@ class Peer:
         sdp_mid: str | None = None,
         sdp_mline_index: int | None = None,
     ) -> None:
-        """A trickled candidate (`candidate:…`), or None or "" at their end. Raises `BadInput`."""
+        """A trickled candidate (`candidate:…`), or None or "" at their end. Raises `BadInput`, also
+        for more of them than `webrtc.max_candidates`."""
+        if self._candidates >= self._settings.max_candidates:
+            raise too_many_candidates(self._settings.max_candidates)
+        self._candidates += 1
         parsed = parse_candidate(candidate, sdp_mid, sdp_mline_index)
         if self._link is not None and self._closing is None:
             await self._link.add_candidate(parsed)
 
     def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
         self._speaker.set_played(played)
+
+    def guard_messages(self, guard: MessageGuard) -> None:
+        """From now on `guard` is asked about every message, and told of all that is refused."""
+        self._channel.guard = guard
 
     def send(self, message: Mapping[str, object]) -> None:
         self._channel.send(message)
@@ -220,7 +233,7 @@ class Peer:
             self._cameras[index] = Camera(
                 media_threads(),
                 source,
-                self._max_pixels,
+                self._pictures,
                 self._clock,
                 self.video.put,
                 self._refuse_picture,
@@ -237,13 +250,7 @@ class Peer:
         self.messages.put(message)
 
     def _refuse_picture(self, width: int, height: int) -> None:
-        self._channel.refuse(
-            BadInput(
-                f"pictures of {width}x{height} are refused; at most {self._max_pixels} pixels "
-                f"are taken: send a smaller picture",
-                code="picture_too_large",
-            )
-        )
+        self._channel.refuse(self._pictures.refusal(width, height))
 
     def _changed(self, link: Link, state: str) -> None:
         if link is not self._link:

@@ -18,6 +18,7 @@ from av.stream import Stream
 
 from ...runtime.frames import VideoFrame
 from ..media_threads import MediaThreads, Urgency
+from ..picture_limits import PictureLimits
 from ..pictures import AvPixels
 from .h264_size import h264_size
 from .picture_assembly import CodedPicture, PictureAssembly, begins_picture, vp8_size
@@ -40,8 +41,8 @@ class _Failed:
 class PictureDecoder:
     """Decodes one stream; runs on media threads, one picture at a time."""
 
-    def __init__(self, max_pixels: int) -> None:
-        self._max_pixels = max_pixels
+    def __init__(self, limits: PictureLimits) -> None:
+        self._limits = limits
         self._codec: Any = None  # a VideoCodecContext: generic in a type PyAV never names
         self._name = ""
 
@@ -54,22 +55,25 @@ class PictureDecoder:
             self._codec = self._open(picture.codec)
         read_size = vp8_size if picture.codec == "VP8" else h264_size
         size = read_size(picture.data) if picture.is_key else None
-        if size is not None and size[0] * size[1] > self._max_pixels:
+        if size is not None and not self._limits.fits(*size):
             return size
         packet: Packet[Stream] = Packet(picture.data)
         packet.pts = picture.timestamp
         try:
             frames: list[av.VideoFrame] = self._codec.decode(packet)
-            return frames
         except FFmpegError:
             return None
+        for frame in frames:  # what was not told beforehand, or told wrongly
+            if not self._limits.fits(frame.width, frame.height):
+                return frame.width, frame.height
+        return frames
 
     def _open(self, codec: str) -> av.VideoCodecContext:
         context = av.VideoCodecContext.create("vp8" if codec == "VP8" else "h264", "r")
         # One thread and no reordering: a picture comes out with its own data, not one later.
         context.thread_count = 1
         context.flags |= Flags.low_delay
-        context.options = {"max_pixels": str(self._max_pixels)}
+        context.options = {"max_pixels": str(self._limits.max_pixels)}
         return context
 
 
@@ -80,13 +84,13 @@ class Camera:
         self,
         threads: MediaThreads,
         source: Literal["camera", "screen"],
-        max_pixels: int,
+        limits: PictureLimits,
         clock: SenderClock,
         deliver: Callable[[VideoFrame], None],
         refuse: Callable[[int, int], None],
     ) -> None:
         self._assembly = PictureAssembly()
-        self._decoder = PictureDecoder(max_pixels)
+        self._decoder = PictureDecoder(limits)
         self._source = source
         self._clock = clock
         self._deliver = deliver
