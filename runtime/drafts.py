@@ -40,6 +40,8 @@ class Draft:
     modal: dict[str, float] = field(default_factory=dict[str, float])
     """Latencies of the last audio and picture that went into it, in milliseconds."""
     stamps: Stamps = field(default_factory=Stamps)
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What it took of the engine."""
     metadata: Mapping[str, object] | None = None
     play_started: float = 0.0
     ready_words: int = 0

@@ -226,6 +226,23 @@ class TranscriptionFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadChanged:
+    """The engine does less, or again more, for everybody: `level` 0 is all of it; `what` is for the
+    person."""
+
+    level: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCounted:
+    """What an answer, decoded to its end, took of the engine; names as in docs/engine.md."""
+
+    turn: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class PeerGone:
     """The transport ended."""
 
@@ -253,5 +270,7 @@ Event = (
     | CancelRequested
     | SessionUpdated
     | StageFailed
+    | LoadChanged
+    | AnswerCounted
     | PeerGone
 )

@@ -304,6 +304,11 @@ def sampler_hint(max_fps: int, max_width: int) -> Message:
     return {"type": "visavis.sampler.hint", "max_fps": max_fps, "max_width": max_width}
 
 
+def load(level: int, what: str) -> Message:
+    """The server does less for everybody (level 1 to 4), or all of it again (0)."""
+    return {"type": "visavis.load", "level": level, "what": what}
+
+
 def turn_ledger(
     turn: int,
     response_id: str,

@@ -36,6 +36,7 @@ from .effects import (
     StartShadow,
 )
 from .events import (
+    AnswerCounted,
     AnswerRequested,
     AudioAppended,
     AudioCleared,
@@ -49,6 +50,7 @@ from .events import (
     ItemDeleted,
     ItemRequested,
     ItemTruncated,
+    LoadChanged,
     PeerGone,
     PictureSeen,
     Played,
@@ -212,6 +214,12 @@ class Session:
                 return []
             case StageFailed():
                 return self._stage_failed(event, now)
+            case LoadChanged(level=level, what=what):
+                return [Emit(messages.load(level, what))]
+            case AnswerCounted(turn=turn, counts=engine_counts):
+                if (counted := self._draft(turn)) is not None:
+                    counted.counts = engine_counts
+                return []
             case PeerGone(why=why):
                 return self._end(why, now)
             case AudioAppended():
@@ -790,7 +798,11 @@ class Session:
             name: round((at - first) * 1000, 3)
             for name, at in sorted(draft.stamps.at.items(), key=lambda item: item[1])
         }
-        counts, self._counts = self._counts, {}
+        counts, self._counts = {**self._counts, **draft.counts}, {}
+        for name, count in draft.counts.items():
+            for totals in (self.totals, self._process_totals):
+                if totals is not None:
+                    totals.count(name, count)
         return [
             Emit(
                 messages.turn_ledger(
