@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="start the server and print the address to open")
     serve.add_argument("--host", help="address to listen on (server.host)")
     serve.add_argument("--port", help="port to listen on, 0 for a free one (server.port)")
+    serve.add_argument(
+        "--allow-anyone-on-the-network",
+        action="store_const",
+        const="true",
+        help="listen beyond this machine without any API key",
+    )
 
     ask = commands.add_parser("ask", help="put one question to it from files and print the answer")
     question = ask.add_mutually_exclusive_group(required=True)
@@ -65,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--real-time", action="store_true", help="feed the files at the speed of a conversation"
     )
+
+    key = commands.add_parser("key", help="make an API key; print it and its hash")
+    key.add_argument("--json", action="store_true", help="print one line of JSON instead")
 
     for name in command_names():
         commands.add_parser(name, help=f"see visavis {name} --help", add_help=False)
@@ -105,6 +114,7 @@ def _settings(arguments: argparse.Namespace) -> LoadedSettings:
         ("pipeline", "engine.pipeline"),
         ("host", "server.host"),
         ("port", "server.port"),
+        ("allow_anyone_on_the_network", "access.allow_anyone_on_the_network"),
     ):
         value = getattr(arguments, option, None)
         if value is not None:
@@ -113,6 +123,10 @@ def _settings(arguments: argparse.Namespace) -> LoadedSettings:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "key":
+        from .access.keys import show_new_key
+
+        return show_new_key(as_json=arguments.json)
     loaded = _settings(arguments)
     match arguments.command:
         case "serve":

@@ -15,7 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from ..runtime.errors import VisavisError
+import msgspec
+
+from ..runtime.errors import ConfigError, VisavisError
 from ..runtime.settings import Settings
 from .origins import is_loopback
 
@@ -66,6 +68,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("python", _python),
         ("packages", _packages),
         ("port", _port),
+        ("access", _access),
         ("network", _network),
         ("codecs", _codecs),
         ("speech detection", _vad),
@@ -138,6 +141,50 @@ def _port(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("port", Verdict.OK, f"{host}:{port} is free")
+
+
+def _access(settings: Settings) -> Iterator[Finding]:
+    """Who could talk if the server were started like this, and what is open."""
+    from .access import take_keys
+    from .access.binding import check_binding, warnings
+    from .access.tls import tls_context
+
+    has_signing_key = bool(settings.access.client_secret_key)
+    unlogged = msgspec.structs.replace(settings.access, audit_log="")  # it is not made here
+    access, settings = take_keys(msgspec.structs.replace(settings, access=unlogged))
+    needs_key = access.needs_key
+    try:
+        check_binding(settings, needs_key=needs_key)
+    except ConfigError as error:
+        found, _, remedy = str(error).partition(": ")
+        yield Finding("access", Verdict.MISSING, found, remedy)
+        return
+    tls = tls_context(settings.server)
+    who = f"{len(access.keys)} API keys" if needs_key else "anyone who can reach it, without a key"
+    how = "TLS 1.2 or newer" if tls is not None else "no TLS of its own"
+    yield Finding("access", Verdict.OK, f"{settings.server.host}: {who}; {how}")
+    for warning in warnings(settings, needs_key=needs_key):
+        found, _, remedy = warning.partition(": ")
+        yield Finding("open", Verdict.NOTE, found, remedy)
+    if needs_key and not has_signing_key:
+        yield Finding(
+            "client secrets",
+            Verdict.NOTE,
+            "signed with a key made at every start: they end with the process",
+            "access.client_secret_key, the same for every process of one service",
+        )
+    path = Path(settings.access.api_keys_file)
+    if settings.access.api_keys_file and path.stat().st_mode & 0o077:
+        yield Finding(
+            "key file", Verdict.NOTE, f"{path} can be read by others", f"chmod 600 {path}"
+        )
+    if settings.webrtc.turn_credential and settings.webrtc.turn_urls:
+        yield Finding(
+            "TURN",
+            Verdict.NOTE,
+            "every page is given the same TURN password, which never ends",
+            "webrtc.turn_secret mints credentials for each session",
+        )
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, MutableMapping
 
 import uvicorn
 
 from ..runtime.errors import ConfigError
-from ..runtime.settings import ServerSettings, Settings
+from ..runtime.settings import ENV_PREFIX, SECRETS, ServerSettings, Settings
+from .access import Access, take_keys
+from .access.binding import check_binding, warnings
+from .access.connections import bounded_http
+from .access.redact import RedactingFormatter
+from .access.tls import tls_context
 from .assembly import answerer, make_pipeline
 from .extensions import page
 from .origins import is_loopback
@@ -22,14 +29,26 @@ from .server import app
 STOP_S = 3
 """Seconds that HTTP requests under way may take once the server was told to stop."""
 BACKLOG = 128
+SPARE_BYTES = 8192
+"""Of headers beyond the limit that are still read, so that they can be answered."""
+WS_MARGIN = 1_048_576
+"""Bytes over the limit of a WebSocket message that are still read, to say so in words."""
 
 
 def serve(settings: Settings) -> int:
-    """Runs until SIGINT or SIGTERM, or until the pipeline dies; returns the exit status."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    """Runs until SIGINT or SIGTERM, or until the pipeline dies; returns the exit status.
+
+    Raises `ConfigError` for what can't be used, and for a server that anybody on the network could
+    use without having been told so in so many words.
+    """
+    _log_without_secrets()
+    access, settings = take_keys(settings)
+    forget_secrets(os.environ)
+    check_binding(settings, needs_key=access.needs_key)
+    tls = tls_context(settings.server)
     with _listen(settings.server) as listening:
         # All that is looked for on disk is found before the loop runs.
-        server = _Server(settings, listening)
+        server = _Server(settings, listening, access, tls)
         with asyncio.Runner(loop_factory=_loop()) as runner:
             runner.run(server.serve(sockets=[listening]))
     if server.death is not None:
@@ -38,6 +57,19 @@ def serve(settings: Settings) -> int:
         )
         return 1
     return 0
+
+
+def _log_without_secrets() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler])
+
+
+def forget_secrets(environment: MutableMapping[str, str]) -> None:
+    """Take the settings that are secrets out of the environment, which processes that are started
+    later would inherit."""
+    for path in SECRETS:
+        environment.pop(ENV_PREFIX + path.replace(".", "__").upper(), None)
 
 
 def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -63,13 +95,27 @@ def _listen(server: ServerSettings) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn that says when it listens, stops when the pipeline is dead, and leaves quietly."""
 
-    def __init__(self, settings: Settings, listening: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listening: socket.socket,
+        access: Access,
+        tls: ssl.SSLContext | None,
+    ) -> None:
         """Imports and finds everything; nothing runs yet."""
+        limits = settings.limits
+        proxies = settings.server.trusted_proxies
         self.death: str | None = None
         self._settings = settings
         self._listening = listening
+        self._access = access
         application = app(
-            settings, make_pipeline(settings), answerer(settings), page(), on_death=self._die
+            settings,
+            make_pipeline(settings),
+            answerer(settings),
+            page(),
+            on_death=self._die,
+            access=access,
         )
         config = uvicorn.Config(
             application,
@@ -78,6 +124,16 @@ class _Server(uvicorn.Server):
             server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=STOP_S,
+            http=bounded_http(access.connections, limits.request_s, access.count_refusal),
+            h11_max_incomplete_event_size=limits.max_header_bytes + SPARE_BYTES,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
+            ssl_context_factory=None if tls is None else lambda config, default: tls,
+            # A message a little too large is answered by an error, a larger one by a close frame.
+            ws_max_size=settings.limits.max_message_bytes + WS_MARGIN,
+            ws_ping_interval=settings.websocket.ping_s,
+            ws_ping_timeout=settings.websocket.pong_s,
+            ws_per_message_deflate=False,  # coded audio does not shrink, and it costs the loop
         )
         super().__init__(config)
 
@@ -88,7 +144,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            _greet(self._settings, self._listening)
+            _greet(self._settings, self._listening, self._access)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -104,23 +160,27 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _greet(settings: Settings, listening: socket.socket) -> None:
+def _greet(settings: Settings, listening: socket.socket, access: Access) -> None:
     from rich.console import Console
     from rich.panel import Panel
 
     name = str(listening.getsockname()[0])
     port = int(listening.getsockname()[1])
     host = "localhost" if name in ("0.0.0.0", "::") else name
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if settings.server.tls_certificate else "http"
+    address = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     lines = [
         f"Open [bold]{address}[/bold] in a browser and start talking.",
         f"It is {settings.engine.pipeline!r} that answers, to {settings.server.max_sessions} "
         + "people at once. Ctrl+C stops it.",
     ]
-    if not is_loopback(name):
+    if access.needs_key:
+        lines.append(f"It asks for an API key, one of {len(access.keys)}.")
+    lines += warnings(settings, needs_key=access.needs_key)
+    if not is_loopback(name) and scheme == "http":
         lines.append(
-            "From another machine, browsers give a microphone to https pages only: put a TLS "
-            "proxy in front, or forward the port with ssh -L."
+            "From another machine, browsers give a microphone to https pages only: set "
+            "server.tls_certificate, put a TLS proxy in front, or forward the port with ssh -L."
         )
     Console(highlight=False).print(Panel("\n".join(lines), title="visavis", expand=False))
     sys.stdout.flush()

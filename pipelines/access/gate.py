@@ -160,6 +160,10 @@ class Access:
                 param="call_id",
             )
 
+    def lease_of(self, call_id: str) -> Lease | None:
+        """The lease of a conversation under way."""
+        return self._leases.get(call_id)
+
     def ice_servers(self, grant: Grant) -> list[dict[str, object]]:
         """STUN and TURN servers for one session of this grant, with credentials of its own."""
         session = f"{grant.key_id}-{secrets.token_hex(6)}"

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -80,6 +81,22 @@ def digest_of(key: str) -> bytes:
 def new_key() -> str:
     """A fresh key with 256 random bits."""
     return PREFIX + secrets.token_urlsafe(32)
+
+
+def show_new_key(*, as_json: bool) -> int:
+    """`visavis key`: a fresh key for the client, and the line for the server's file."""
+    key = new_key()
+    hexadecimal = digest_of(key).hex()
+    if as_json:
+        line = {"key": key, "sha256": hexadecimal, "id": Key(bytes.fromhex(hexadecimal)).id}
+        sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+    else:
+        sys.stdout.write(
+            f"{key}\n\nGive it to the client; it is not kept anywhere and can't be shown again. "
+            "The server needs\nonly its hash, in the file that access.api_keys_file names:\n\n"
+            f'[[key]]\nname = "who has it"\nsha256 = "{hexadecimal}"\n'
+        )
+    return 0
 
 
 def read_keys(settings: AccessSettings) -> KeyRing:
