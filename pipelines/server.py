@@ -29,6 +29,7 @@ from .metrics import prometheus
 from .origins import Origins
 from .pipeline import Pipeline, PipelineHost, State
 from .problems import handlers
+from .telephony import Telephony
 
 PATIENCE_S = 5.0
 """How long an offer waits for a model that is still loading."""
@@ -55,6 +56,7 @@ def app(
         access, settings = take_keys(settings)
     mimetypes.init()  # reads files: not when the first page is asked for
     desks: list[Desk] = []
+    telephony = Telephony(settings)
 
     def with_desk(handler: Callable[[Request, Desk], Awaitable[Response]]) -> Handler:
         async def endpoint(request: Request) -> Response:
@@ -69,6 +71,7 @@ def app(
             calls = Calls(answer, pipeline.converse, settings.server.max_sessions, tasks)
             desk = Desk(settings, host, calls, LoopLag(), access)
             desks.append(desk)
+            await telephony.start(desk)
 
             async def watch() -> None:
                 await host.run()
@@ -85,6 +88,7 @@ def app(
             try:
                 yield
             finally:
+                await telephony.stop()
                 await calls.close("the server is shutting down")
                 for watcher in watchers:
                     watcher.cancel()
@@ -96,6 +100,7 @@ def app(
         Route("/health", with_desk(_health)),
         Route("/config.json", with_desk(_config)),
         Route("/metrics", with_desk(_metrics)),
+        *telephony.routes(lambda: desks[0]),
         Route(client_secrets.PATH, with_desk(client_secrets.make_secret), methods=["POST"]),
         *(
             Route(path, with_desk(endpoint), methods=[method])

@@ -18,9 +18,10 @@ from typing import Protocol
 from ...runtime.errors import BadInput
 from ...runtime.frames import AudioChunk, VideoFrame
 from ...runtime.mailboxes import Bounded, Latest
+from ...runtime.message_guard import QUOTA, RATE, MessageGuard
 from ...runtime.protocols import Playout
+from ...runtime.token_bucket import TokenBucket
 from ..media_threads import Lane, MediaThreads, media_threads
-from .allowance import Allowance
 from .coding import Ear
 from .keypad import Keypad
 from .line import (
@@ -46,7 +47,6 @@ from .speaking import PhoneVoice
 
 log = logging.getLogger(__name__)
 
-TOO_FAST = "rate_limit_exceeded"
 NORMAL, INTERNAL_ERROR, TRY_AGAIN_LATER = 1000, 1011, 1013
 CLOSE_CODES: Mapping[str, int] = {  # RFC 6455, 7.4.1
     BROKEN: 1007,
@@ -54,9 +54,12 @@ CLOSE_CODES: Mapping[str, int] = {  # RFC 6455, 7.4.1
     UNSUPPORTED: 1003,
     TOO_LARGE: 1009,
     REFUSED: 1008,
-    TOO_FAST: 1008,
+    RATE: 1008,
+    QUOTA: 1008,
 }
 """What a WebSocket is closed with, by the code of the `BadInput`."""
+KEY_PARAMETERS = ("key", "api_key", "token", "client_secret")
+"""Parameters of a call that carry a key; nobody is told their values."""
 CLOSING_S = 2.0
 """How long each step of a farewell may take."""
 _REASON_BYTES = 120  # of a close frame's 123
@@ -136,8 +139,11 @@ class Phone:
         self._rate = 8_000
         self._sample_bytes = 1
         self._heard_at = now()
-        self._messages_left = Allowance(self.limits.messages_per_s, self.limits.message_burst)
-        self._audio_left = Allowance(1.0, self.limits.audio_burst_s)
+        self._messages_left = TokenBucket(
+            self.limits.message_burst, self.limits.messages_per_s, now()
+        )
+        self._audio_left = TokenBucket(self.limits.audio_burst_s, 1.0, now())
+        self._guard: MessageGuard | None = None
         self._outbox: deque[Wire] = deque()
         self._wake = asyncio.Event()
         self._is_draining = False
@@ -149,6 +155,7 @@ class Phone:
         self._reader: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
 
     async def begin(self) -> Started:
         """Waits until the call has started. Raises `BadInput` when it does not; it is closed then,
@@ -179,6 +186,14 @@ class Phone:
         if self._closing is None:
             for data in self.line.tell(message):
                 self._put(data)
+
+    def guard_messages(self, guard: MessageGuard) -> None:
+        """From now on ask `guard` about every message that comes in."""
+        self._guard = guard
+
+    async def closed(self) -> None:
+        """Waits until the call is over and everything of it is given back."""
+        await self._over.wait()
 
     async def restart(self, offer_sdp: str) -> str:
         """A telephone call has no ICE. Raises `BadInput`."""
@@ -226,8 +241,10 @@ class Phone:
             if not self._messages_left.take(1, now):
                 raise BadInput(
                     f"more than {self.limits.messages_per_s:g} messages per second came",
-                    code=TOO_FAST,
+                    code=RATE,
                 )
+            if self._guard is not None:
+                self._guard.take(len(data))
             for event in self.line.receive(data):
                 self._handle(event, now)
                 if isinstance(event, Stopped):
@@ -288,7 +305,11 @@ class Phone:
                 "provider": self.line.provider,
                 "stream_id": started.stream_id,
                 "call_id": started.call_id,
-                "parameters": dict(started.parameters),
+                "parameters": {
+                    name: value
+                    for name, value in started.parameters.items()
+                    if name.lower() not in KEY_PARAMETERS
+                },
             }
         )
         if not self._started.done():
@@ -300,7 +321,7 @@ class Phone:
             raise BadInput(
                 f"more than {self.limits.audio_burst_s:g} s of audio came faster than it can be "
                 "spoken",
-                code=TOO_FAST,
+                code=RATE,
             )
         hear = self._hear
         if hear is not None and self._ear is not None:
@@ -394,6 +415,7 @@ class Phone:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._over.set()
 
     def _fail_start(self, error: BadInput) -> None:
         if not self._started.done():
