@@ -27,22 +27,28 @@ HINTS = (
 
 def build(settings: Settings, clock: Clock) -> EnginePipeline:
     """Nothing is loaded before the pipeline is; the model is read on the engine's thread."""
-
-    def engine() -> OwnedEngine:
-        from ..models.engine import ThreadedEngine
-        from ..models.vad import SileroVad
-
-        return ThreadedEngine(
-            lambda: _stepper(settings.engine),
-            SileroVad,
-            settings.engine.slots,
-            asyncio.get_running_loop(),
-            clock=clock,
-            name="fused",
-        )
-
     return EnginePipeline(
-        "fused", settings, engine, lambda: voice(settings.voice, clock), HINTS, clock
+        "fused",
+        settings,
+        lambda: engine(settings, clock),
+        lambda: voice(settings.voice, clock),
+        HINTS,
+        clock,
+    )
+
+
+def engine(settings: Settings, clock: Clock) -> OwnedEngine:
+    """The embedded model on a thread of its own, not started yet. On the event loop."""
+    from ..models.engine import ThreadedEngine
+    from ..models.vad import SileroVad
+
+    return ThreadedEngine(
+        lambda: _stepper(settings.engine),
+        SileroVad,
+        settings.engine.slots,
+        asyncio.get_running_loop(),
+        clock=clock,
+        name="fused",
     )
 
 
