@@ -31,7 +31,14 @@ def _echo(settings: Settings, clock: Clock) -> Pipeline:
     return build(settings, clock)
 
 
+def _cascade(settings: Settings, clock: Clock) -> Pipeline:
+    from .cascade import build
+
+    return build(settings, clock)
+
+
 PLUGINS.register(PIPELINE, "fused", _fused)
+PLUGINS.register(PIPELINE, "cascade", _cascade)
 PLUGINS.register(PIPELINE, "echo", _echo)
 
 
