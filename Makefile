@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench train eval wheel clean
+.PHONY: help demo test check format bench train eval telephone wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,10 +46,13 @@ bench: .venv/stamp-dev  ## a scripted person talks to it; one table and one line
 	$(BIN)/visavis bench talk $(ARGS)
 
 train: .venv/stamp-dev  ## train the embedded model from seeds (hours on two cores; resumes)
-	$(BIN)/python -m visavis.models.training train $(ARGS)
+	$(BIN)/python -m visavis.models.training $(ARGS)
+
+telephone: .venv/stamp-dev  ## the same through a telephone line: µ-law at 8 kHz
+	$(BIN)/python -m visavis.models.training.evaluate --telephone $(ARGS)
 
 eval: .venv/stamp-dev  ## measure the shipped weights on unseen pictures and voices
-	$(BIN)/python -m visavis.models.training eval $(ARGS)
+	$(BIN)/visavis eval --json models/weights/nano.eval.json --html docs/evaluation.html $(ARGS)
 
 wheel: .venv/stamp-dev  ## build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation

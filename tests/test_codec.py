@@ -5,7 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from visavis.models.training.codec import PACKET, burst_loss, opus_round_trip
+from visavis.models.training.codec import (
+    PACKET,
+    burst_loss,
+    opus_round_trip,
+    telephone_round_trip,
+)
 from visavis.models.training.dsp import Pcm, level
 from visavis.models.training.speech import flite
 
@@ -43,3 +48,18 @@ def test_losses_come_in_bursts_at_the_rate_asked() -> None:
 
 def test_a_clean_line_loses_nothing() -> None:
     assert not any(burst_loss(np.random.default_rng(0), 1000, 0.0))
+
+
+def test_a_telephone_line_is_in_step_narrow_and_a_little_coarse(sentence: Pcm) -> None:
+    heard = telephone_round_trip(sentence)
+    assert heard.shape == sentence.shape
+    likeness = np.correlate(heard, sentence, "full")
+    assert abs(int(np.argmax(likeness)) - sentence.size + 1) <= 16
+    spectrum = np.abs(np.fft.rfft(heard)) ** 2
+    hertz = np.fft.rfftfreq(heard.size, 1 / 16_000)
+    assert spectrum[hertz > 4000].sum() < 1e-4 * spectrum.sum()
+    assert spectrum[hertz < 150].sum() < 1e-2 * spectrum.sum()
+    lost = [20 <= packet < 40 for packet in range(60)]
+    broken = telephone_round_trip(sentence, lost)
+    assert np.abs(broken[22 * PACKET : 38 * PACKET]).max() < 1e-2
+    assert np.abs(broken[: 18 * PACKET] - heard[: 18 * PACKET]).max() < 1e-2

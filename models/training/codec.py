@@ -1,4 +1,4 @@
-"""A voice call's line: Opus at a low bitrate, with packets that never arrive."""
+"""Voice calls' lines: Opus at a low bitrate with packets that never arrive, and the telephone."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -8,7 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .dsp import RATE, Pcm, Random, from_int16, resample, to_int16
+from .dsp import RATE, Pcm, Random, from_int16, resample, shape, to_int16
 
 PACKET = RATE // 50
 """Samples in one 20 ms packet at 16 kHz."""
@@ -75,3 +75,31 @@ def burst_loss(random: Random, packets: int, rate: float) -> list[bool]:
         now = random.random() < (0.5 if now else rate * 0.5 / (1 - rate))
         lost[place] = now
     return lost
+
+
+TELEPHONE_RATE = 8_000
+_TELEPHONE_PACKET = TELEPHONE_RATE // 50
+
+
+def telephone_round_trip(audio: Pcm, lost: Sequence[bool] = ()) -> Pcm:
+    """Through a telephone line and back: 300 to 3400 Hz, µ-law at 8 kHz (FFmpeg's G.711), 20 ms
+    packets of which those marked in `lost` are silence. As long as `audio` and not shifted."""
+    narrow = shape(audio, [0, 200, 320, 3300, 3600, 8000], [-60, -30, 0, 0, -40, -80])
+    slow = to_int16(resample(narrow, TELEPHONE_RATE / RATE))
+    encoder = av.CodecContext.create("pcm_mulaw", "w")
+    decoder = av.CodecContext.create("pcm_mulaw", "r")
+    assert isinstance(encoder, av.AudioCodecContext) and isinstance(decoder, av.AudioCodecContext)
+    for codec in (encoder, decoder):
+        codec.sample_rate = TELEPHONE_RATE
+        codec.layout = "mono"
+    encoder.format = av.AudioFormat("s16")
+    frame = av.AudioFrame.from_ndarray(slow[None], format="s16", layout="mono")
+    frame.sample_rate = TELEPHONE_RATE
+    packets = _encode(encoder, frame)
+    frames = [out for packet in packets for out in _decode(decoder, packet)]
+    line = np.concatenate([out.to_ndarray().reshape(-1) for out in frames]).astype(np.int16)
+    for place, is_lost in enumerate(lost):
+        if is_lost:
+            line[place * _TELEPHONE_PACKET : (place + 1) * _TELEPHONE_PACKET] = 0
+    heard = resample(from_int16(line), RATE / TELEPHONE_RATE)[: audio.size]
+    return np.pad(heard, (0, audio.size - heard.size))
