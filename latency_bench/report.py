@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from .circumstances import circumstances
 from .figures import Figures
 
 COLUMNS = ("p50", "p95", "p99", "p99.9", "max")
@@ -50,51 +47,3 @@ def show(tables: Sequence[Table], result: Mapping[str, object], path: Path | Non
         path.write_bytes(msgspec.json.format(line, indent=1) + b"\n")
     sys.stdout.write(line.decode() + "\n")
     sys.stdout.flush()
-
-
-def circumstances() -> dict[str, object]:
-    """When, of what and on what this was measured."""
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "machine": {
-            "cpu": _cpu(),
-            "cores": os.cpu_count(),
-            "memory_gib": round(_memory_gib(), 1),
-            "load": [round(load, 2) for load in os.getloadavg()],
-            "system": f"{platform.system()} {platform.release()}",
-            "python": platform.python_version(),
-        },
-    }
-
-
-def _commit() -> str:
-    """The checkout's commit, with a + where files differ from it; the version without a checkout."""
-    here = Path(__file__).resolve().parent
-    try:
-        described = subprocess.run(
-            ("git", "describe", "--always", "--dirty=+", "--abbrev=12"),
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        from importlib.metadata import version
-
-        return version("visavis")
-    return described.stdout.strip()
-
-
-def _cpu() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _memory_gib() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
