@@ -16,6 +16,14 @@ from ..runtime.messages import error as error_message
 from . import json_messages
 
 
+class Refused(BadInput):
+    """A message that can't be used. `event_id` is its name, None where it has none."""
+
+    def __init__(self, why: str, event_id: str | None, *, code: str = "invalid_value") -> None:
+        super().__init__(why, code=code)
+        self.event_id = event_id
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """What one message of the client means."""
@@ -24,8 +32,6 @@ class Received:
     """Client events for the session, in order."""
     replies: tuple[str, ...] = ()
     """Texts to send back at once; before the session hears of the events."""
-    refused: int = 0
-    """How many of the replies say that something can't be used."""
     hang_up: str | None = None
     """Why the client wants the conversation to end; None while it doesn't."""
 
@@ -39,7 +45,7 @@ class Dialect(Protocol):
         ...
 
     def receive(self, data: str | bytes, max_bytes: int) -> Received:
-        """Raises `BadInput` for a message so broken that it can't be answered by name."""
+        """Raises `BadInput` for a message that can't be used; `Refused` where it has a name."""
         ...
 
     def send(self, message: Mapping[str, object]) -> Sequence[str]:

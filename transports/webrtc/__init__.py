@@ -33,10 +33,11 @@ our receive path was not written for.
 
 from ..opus import find_libopus
 from .hooks import HookError, check_aiortc
+from .listener import Listener, listen
 from .peer import Peer, answer
 
 # Both read files, which an event loop must not do; they are done once, here.
 check_aiortc()
 find_libopus()
 
-__all__ = ["HookError", "Peer", "answer", "check_aiortc"]
+__all__ = ["HookError", "Listener", "Peer", "answer", "check_aiortc", "listen"]

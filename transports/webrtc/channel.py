@@ -14,7 +14,7 @@ from aiortc.exceptions import InvalidStateError
 
 from ...runtime.errors import BadInput
 from ...runtime.message_guard import MessageGuard, Verdict
-from ..dialects import Dialect, RealtimeDialect
+from ..dialects import Dialect, RealtimeDialect, Refused
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +94,10 @@ class Channel:
                 self.guard.take(len(data))
             received = self._dialect.receive(data, self._max_bytes)
         except BadInput as error:
-            self.refuse(error)
+            self.refuse(error, error.event_id if isinstance(error, Refused) else None)
             return
         if self.guard is not None:
             self.guard.accepted()
-        self.refused += received.refused
         self._queue(received.replies)
         for event in received.events:
             self._deliver(event)

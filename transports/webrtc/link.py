@@ -36,7 +36,8 @@ CLOSE_S = 5.0
 class Ends:
     """What a link is plugged into."""
 
-    voice: Callable[[], MediaStreamTrack]
+    voice: Callable[[], MediaStreamTrack | None]
+    """What the client hears; None answers that it hears nothing, whatever it offers."""
     microphone: Callable[[], PacketSink]
     camera: Callable[[int], PacketSink | None]
     """The sink of the n-th video stream; None where it is not wanted."""
@@ -70,11 +71,20 @@ class Link:
         """Whether the client takes our audio."""
         return self._transceivers("audio")[0].currentDirection in ("sendrecv", "sendonly")
 
+    @property
+    def offer(self) -> str | None:
+        """The offer that was answered last; None before the first."""
+        return None if self._offer is None else self._offer.sdp
+
     async def answer(self, offer: Offer) -> str:
         """The answer's SDP with all candidates. Raises `BadInput` when aiortc can't take the
         offer; the link is of no use then and must be closed."""
         connection = self._connection
-        voice = connection.addTransceiver(self._ends.voice(), "sendrecv")
+        track = self._ends.voice()
+        if track is None:
+            voice = connection.addTransceiver("audio", "recvonly")
+        else:
+            voice = connection.addTransceiver(track, "sendrecv")
         opus = [
             codec
             for codec in RTCRtpReceiver.getCapabilities("audio").codecs  # type: ignore[union-attr]
@@ -127,7 +137,12 @@ class Link:
         return text
 
     async def add_candidate(self, candidate: RTCIceCandidate | None) -> None:
-        await self._connection.addIceCandidate(candidate)
+        try:
+            await self._connection.addIceCandidate(candidate)
+        except ValueError as error:  # aioice takes none after their end was told
+            raise BadInput(
+                f"the candidate comes too late ({error})", code="invalid_candidate"
+            ) from error
 
     async def close(self) -> None:
         """Ends every task and socket of the connection."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Literal
 
-from aiortc import RTCDataChannel
+from aiortc import MediaStreamTrack, RTCDataChannel
 from aiortc.mediastreams import MediaStreamError
 
 from ...runtime.errors import BadInput
@@ -24,8 +23,10 @@ from ...runtime.mailboxes import Bounded, Latest
 from ...runtime.message_guard import MessageGuard
 from ...runtime.protocols import Playout
 from ...runtime.settings import WebrtcSettings
+from ..dialects import Dialect
 from ..jitter_buffer import JitterCounts, JitterLimits
 from ..media_threads import media_threads
+from ..sdp_text import with_ice
 from ..picture_limits import PictureLimits
 from ..sdp_limits import SdpLimits, too_many_candidates
 from .channel import Channel
@@ -33,7 +34,7 @@ from .hooks import PacketSink, check_aiortc
 from .link import Ends, Link
 from .listening import Microphone
 from .signalling import Offer, check_offer, configuration, parse_candidate
-from .speaking import Speaker, SpeakerTrack
+from .speaking import Speaker, SpeakerTrack, Tap
 from .sync import SenderClock
 from .watching import Camera
 
@@ -42,6 +43,10 @@ log = logging.getLogger(__name__)
 AUDIO_CHUNKS = 50
 """One second of packets, then the oldest goes."""
 MESSAGES = 256
+CAMERAS = 2
+"""Video streams taken: the camera and a shared screen."""
+FAREWELL_S = 0.1
+"""How long a last word may take to leave before the connection is closed."""
 WATCH_S = 0.5
 """How often a peer is checked for signs of life."""
 
@@ -52,6 +57,9 @@ async def answer(
     *,
     pictures: PictureLimits | None = None,
     audio_chunks: int = AUDIO_CHUNKS,
+    cameras: int = CAMERAS,
+    dialect: Dialect | None = None,
+    is_heard: bool = True,
 ) -> tuple[str, Peer]:
     """Answer an offer: the SDP to send back and the peer it belongs to.
 
@@ -59,10 +67,21 @@ async def answer(
     `Peer.add_candidate`, or show themselves. Raises `BadInput` for an offer that can't be
     answered, with nothing left behind. The peer closes itself when the client can't be reached,
     vanishes or leaves.
+
+    `cameras`: how many video streams are taken, others are answered `inactive`. `dialect`: what is
+    spoken on the data channel, events of the Realtime API unless told otherwise. `is_heard` False
+    answers `recvonly` even a client that would listen: the agent speaks to others, if to anybody.
     """
     check_aiortc()
     offer = check_offer(offer_sdp, SdpLimits.of(settings))
-    peer = Peer(settings, pictures=pictures or PictureLimits(), audio_chunks=audio_chunks)
+    peer = Peer(
+        settings,
+        pictures=pictures,
+        audio_chunks=audio_chunks,
+        cameras=cameras,
+        dialect=dialect,
+        is_heard=is_heard,
+    )
     try:
         return await peer.connect(offer), peer
     except BaseException:
@@ -74,17 +93,32 @@ class Peer:
     """A `Transport`. Made by `answer`; all methods on the event loop."""
 
     def __init__(
-        self, settings: WebrtcSettings, *, pictures: PictureLimits, audio_chunks: int
+        self,
+        settings: WebrtcSettings,
+        *,
+        pictures: PictureLimits | None = None,
+        audio_chunks: int = AUDIO_CHUNKS,
+        cameras: int = CAMERAS,
+        dialect: Dialect | None = None,
+        is_heard: bool = True,
     ) -> None:
         threads = media_threads()
         self._settings = settings
-        self._pictures = pictures
+        self._pictures = pictures or PictureLimits()
+        self._max_cameras = cameras
+        self._is_heard = is_heard
         self._candidates = 0
         self._now: Callable[[], float] = time.monotonic
         self._loop = asyncio.get_running_loop()
         self._clock = SenderClock()
         self._speaker = Speaker(threads, self._now)
-        self._channel = Channel(settings.max_message_bytes, self._take_message, self._give_up)
+        self._channel = Channel(
+            settings.max_message_bytes,
+            self._take_message,
+            self._give_up,
+            dialect=dialect,
+            hang_up=self._hang_up,
+        )
         self._microphone = Microphone(
             threads,
             JitterLimits(
@@ -101,6 +135,8 @@ class Peer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._drain: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._negotiating = asyncio.Lock()
+        self._companions: set[Peer] = set()
         self.closed_why: str | None = None
         """Why the peer is gone; None while it lives."""
         self.audio: Bounded[AudioChunk] = Bounded(audio_chunks)
@@ -132,6 +168,7 @@ class Peer:
             "audio_dropped": self.audio.dropped + self._microphone.dropped,
             "pictures_dropped": self.video.dropped,
             "messages_dropped": self.messages.dropped,
+            "messages_refused": self._channel.refused,
         }
 
     async def connect(self, offer: Offer) -> str:
@@ -160,14 +197,48 @@ class Peer:
         """The client offers again (an ICE restart, or a new connection of the same client): the
         answer's SDP. The conversation goes on. Raises `BadInput`; the old connection stays then.
         """
-        if self._closing is not None:
-            raise BadInput(
-                f"the peer is closed ({self.closed_why}): start a new session", code="peer_closed"
-            )
-        offer = check_offer(offer_sdp, SdpLimits.of(self._settings))
-        if self._link is not None and self._link.continues(offer):
-            return await self._link.renegotiate(offer, self._settings.ice_timeout_s)
-        return await self.connect(offer)
+        async with self._negotiating:
+            self._check_open()
+            offer = check_offer(offer_sdp, SdpLimits.of(self._settings))
+            if self._link is not None and self._link.continues(offer):
+                self._candidates = len(offer.candidates)
+                return await self._link.renegotiate(offer, self._settings.ice_timeout_s)
+            return await self.connect(offer)
+
+    async def restart_ice(self, ufrag: str, pwd: str, candidates: Sequence[str] = ()) -> str:
+        """The client has a new network and says only its ICE credentials and candidates
+        (`candidate:…`): the whole answer's SDP. Media and DTLS go on as they are. Raises `BadInput`
+        when that can't be; the connection stays as it was then."""
+        async with self._negotiating:
+            self._check_open()
+            link, before = self._link, self._link.offer if self._link is not None else None
+            if link is None or before is None:
+                raise BadInput("nothing is connected yet: offer first", code="ice_restart_failed")
+            text = with_ice(before, ufrag, pwd, candidates)
+            offer = check_offer(text, SdpLimits.of(self._settings))
+            if not link.continues(offer):
+                raise BadInput(
+                    f"the connection is {link.state}: an ICE restart can't mend it, start anew",
+                    code="ice_restart_failed",
+                )
+            self._candidates = len(candidates)
+            return await link.renegotiate(offer, self._settings.ice_timeout_s)
+
+    def accompany(self, companion: Peer, tap: Tap) -> None:
+        """`companion` hears through `tap` what is said to this peer, and leaves with it."""
+        self._companions.add(companion)
+        self._speaker.add_tap(tap)
+
+    def abandon(self, companion: Peer, tap: Tap) -> None:
+        """The companion has left."""
+        if companion in self._companions:
+            self._companions.remove(companion)
+            self._speaker.remove_tap(tap)
+
+    @property
+    def companions(self) -> int:
+        """How many listen beside the peer itself."""
+        return len(self._companions)
 
     async def add_candidate(
         self,
@@ -211,6 +282,8 @@ class Peer:
         self._microphone.close()
         for camera in self._cameras.values():
             camera.close()
+        for companion in tuple(self._companions):
+            await companion.close("the conversation ended")
         if self._link is not None:
             await self._link.close()
         for task in self._tasks:
@@ -219,7 +292,7 @@ class Peer:
 
     def _ends(self) -> Ends:
         return Ends(
-            voice=functools.partial(SpeakerTrack, self._speaker),
+            voice=self._voice,
             microphone=lambda: self._microphone,
             camera=self._camera,
             channel=self._open_channel,
@@ -227,8 +300,14 @@ class Peer:
             now=self._now,
         )
 
+    def _voice(self) -> MediaStreamTrack | None:
+        return SpeakerTrack(self._speaker) if self._is_heard else None
+
+    def _hello(self) -> None:
+        self._speaker.hello()
+
     def _camera(self, index: int) -> PacketSink | None:
-        if index not in self._cameras and index < 2:
+        if index not in self._cameras and index < self._max_cameras:
             source: Literal["camera", "screen"] = "screen" if index else "camera"
             self._cameras[index] = Camera(
                 media_threads(),
@@ -256,7 +335,7 @@ class Peer:
         if link is not self._link:
             return
         if state == "connected":
-            self._speaker.hello()
+            self._hello()
         elif state == "failed":
             self._give_up("the connection failed")
         elif state == "closed":
@@ -281,6 +360,16 @@ class Peer:
             log.info("peer closed", extra={"why": why})
             self.closed_why = why
             self._closing = self._loop.create_task(self._close(), name="close peer")
+
+    def _hang_up(self, why: str) -> None:
+        """The client wants to leave: what was told it last goes out before."""
+        self._loop.call_later(FAREWELL_S, self._give_up, why)
+
+    def _check_open(self) -> None:
+        if self._closing is not None:
+            raise BadInput(
+                f"the peer is closed ({self.closed_why}): start a new session", code="peer_closed"
+            )
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = self._loop.create_task(work, name=name)

@@ -94,6 +94,7 @@ def parse_candidate(
             "the candidate names no media section: send sdpMid or sdpMLineIndex",
             code="invalid_candidate",
         )
+    parsed.component = parsed.component or 1  # @eyevinn/whip-web-client counts them from 0
     parsed.sdpMid, parsed.sdpMLineIndex = sdp_mid, sdp_mline_index
     return parsed
 

@@ -29,6 +29,7 @@ _TAIL_PACKETS = 3
 """Silence sent after speech ends or is cut, so that the receiver stops instead of concealing."""
 
 Played = Callable[[int, int, bool, float], None]
+Tap = Callable[[Sent], None]
 
 
 class Speaker:
@@ -40,6 +41,7 @@ class Speaker:
         self._lane = threads.lane(self._encoded, limit=10_000)
         self._now = now
         self._played: Played | None = None
+        self._taps: list[Tap] = []
         self._wake = asyncio.Event()
         self._epoch = 0
         self._turn = NOBODY
@@ -53,6 +55,13 @@ class Speaker:
 
     def set_played(self, played: Played) -> None:
         self._played = played
+
+    def add_tap(self, tap: Tap) -> None:
+        """`tap` is handed every packet in the moment it is sent."""
+        self._taps.append(tap)
+
+    def remove_tap(self, tap: Tap) -> None:
+        self._taps.remove(tap)
 
     def play(self, turn: int, pcm: Pcm, is_last: bool) -> None:
         self._turn = turn
@@ -85,6 +94,8 @@ class Speaker:
             now = self._now()
             if (sent := self._line.pop(now)) is not None:
                 self._sent = sent
+                for tap in self._taps:
+                    tap(sent)
                 return sent
             due = self._line.due()
             if due is not None:
