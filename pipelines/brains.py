@@ -1,0 +1,75 @@
+"""What decides the words of a cascade's answer, and the simplest one: a function.
+
+A brain is given the conversation so far and yields pieces of text; what it needs of the outside it
+asks of the `Question`, which knows whether anybody is to hear the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+Json = Mapping[str, object]
+
+INAUDIBLE = "(inaudible)"
+"""What stands for words that were not understood."""
+
+
+@dataclass(slots=True)
+class Question:
+    """One thing to answer. `history` are the messages before it, in chat completions' shape."""
+
+    text: str
+    history: tuple[Json, ...] = ()
+    instructions: str = ""
+    """The session's own."""
+    committed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the person is sure to hear the answer: before, nothing with an effect may be done."""
+    notes: list[Json] = field(default_factory=list[Json])
+    """Messages to remember between the question and the answer: function calls and their results."""
+
+
+class Brain(Protocol):
+    """Shared by every conversation; keeps nothing of any."""
+
+    speculates: bool
+    """Answers may be begun for a question that is perhaps not finished, and thrown away."""
+
+    def answer(self, question: Question) -> AsyncGenerator[str, None]:
+        """Pieces of the answer. The generator is closed when nobody wants to hear more. Raises a
+        `VisavisError` when there is no answer."""
+        ...
+
+    async def close(self) -> None:
+        """Idempotent."""
+        ...
+
+
+Answering = Callable[[str], "str | Awaitable[str] | AsyncIterable[str]"]
+
+
+class FunctionBrain:
+    """A function from what was said to what is answered: plain, `async`, or an async generator. It
+    is called on the event loop, once per turn that is really taken, and must not block."""
+
+    speculates = False
+
+    def __init__(self, function: Answering) -> None:
+        self._function = function
+
+    async def answer(self, question: Question) -> AsyncGenerator[str, None]:
+        """Calls the function with the question's text."""
+        result = self._function(question.text)
+        if isinstance(result, AsyncIterable):
+            async for piece in cast(AsyncIterable[str], result):
+                yield piece
+        elif inspect.isawaitable(result):
+            yield await result
+        else:
+            yield result
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,56 @@
+"""The cascade pipeline: speech to text, a language model (or anything else that answers), a voice."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..runtime.clock import Clock
+from ..runtime.settings import Settings
+from .brains import Brain
+from .engine_pipeline import EnginePipeline, OwnedEngine
+from .toolbox import Toolbox
+from .transcription import transcriber
+from .voices import voice
+
+HINTS = ("Ask anything.",)
+
+
+def build(settings: Settings, clock: Clock, tools: Toolbox | None = None) -> EnginePipeline:
+    """The language model of the settings answers. Nothing is loaded before the pipeline is."""
+    from .language_model import LanguageModel
+
+    return build_with(settings, clock, LanguageModel(settings.language_model, tools))
+
+
+def build_with(
+    settings: Settings, clock: Clock, brain: Brain, name: str = "cascade"
+) -> EnginePipeline:
+    """`brain` answers. It is closed with the pipeline."""
+
+    def engine() -> OwnedEngine:
+        from .cascade_engine import CascadeEngine
+
+        writer = transcriber(settings.transcription, clock)
+        return CascadeEngine(
+            _ear(settings, clock, has_words=writer is None),
+            brain,
+            clock,
+            transcriber=writer,
+            audio=settings.audio,
+            max_history=settings.language_model.max_history,
+        )
+
+    return EnginePipeline(
+        name, settings, engine, lambda: voice(settings.voice, clock), HINTS, clock
+    )
+
+
+def _ear(settings: Settings, clock: Clock, *, has_words: bool) -> OwnedEngine:
+    """The embedded model when its transcript is wanted, else voice activity detection alone."""
+    if has_words:
+        from .fused import engine
+
+        return engine(settings, clock)
+    from ..models.echo import EchoEngine
+
+    return EchoEngine(settings.engine.slots, asyncio.get_running_loop(), clock=clock)

@@ -1,0 +1,404 @@
+"""The runtime's `Engine` over separate parts: something hears, a brain decides the words.
+
+The ear is an engine of its own (voice activity detection, and the embedded transcript); where a
+transcriber is given, its words count instead. All on the event loop; every result of a turn carries
+its number, so that what comes late reaches nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from ..runtime.clock import Clock
+from ..runtime.errors import VisavisError
+from ..runtime.events import (
+    Event,
+    Head,
+    HeadReady,
+    StageFailed,
+    TokensReady,
+    Transcribed,
+    TranscriptChanged,
+    TranscriptionFailed,
+    VoiceActivity,
+)
+from ..runtime.frames import AudioChunk, VideoFrame
+from ..runtime.ledger import FIRST_TOKEN
+from ..runtime.protocols import Delivery, Slot
+from ..runtime.settings import AudioSettings
+from ..runtime.speech_gate import SpeechGate
+from .brains import INAUDIBLE, Brain, Json, Question
+from .engine_pipeline import OwnedEngine
+from .transcription import OwnedTranscriber
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[list[Delivery]], None]
+
+SORRY = "Sorry, I can't answer right now."
+"""Said when the brain fails: a caller on the telephone sees no error."""
+FINISHED, OPEN = 0.97, 0.5
+"""Confidence that a question is finished: it ends like a sentence, or does not."""
+MAX_ANSWER = 64_000
+"""Characters of one answer."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    number: int
+    is_spoken: bool
+    question: Question | None = None
+    task: asyncio.Task[None] | None = None
+    answer: str = ""
+    heard: str | None = None
+    """What is kept of the answer, when it was cut."""
+    is_committed: bool = False
+    waits_for: int | None = None
+    """The transcript is wanted up to here."""
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One conversation."""
+
+    slot: Slot
+    deliver: Deliver
+    gate: SpeechGate
+    history: deque[_Turn]
+    """Turns that were taken, the oldest first."""
+    handle: int | None = None
+    item: int = 0
+    is_in_utterance: bool = False
+    transcript: str = ""
+    turns: dict[int, _Turn] = field(default_factory=dict[int, _Turn])
+    instructions: str = ""
+
+
+class CascadeEngine:
+    """An `OwnedEngine`."""
+
+    def __init__(
+        self,
+        ear: OwnedEngine,
+        brain: Brain,
+        clock: Clock,
+        *,
+        transcriber: OwnedTranscriber | None = None,
+        audio: AudioSettings | None = None,
+        max_history: int = 64,
+    ) -> None:
+        """`max_history` is how many messages of a conversation the brain is given."""
+        self.failed = 0
+        """Answers that the brain could not give."""
+        self._ear = ear
+        self._brain = brain
+        self._clock = clock
+        self._transcriber = transcriber
+        self._audio = audio or AudioSettings()
+        self._max_history = max_history
+        self._talks: dict[int, _Talk] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life ------------------------------------------------------------------------------
+
+    async def ready(self) -> None:
+        """Loads the ear; a transcriber begins to load and is waited for by whoever needs it."""
+        await self._ear.ready()
+        if self._transcriber is not None:
+            self._transcriber.close(self._transcriber.open(lambda event: None))
+
+    async def ended(self) -> str:
+        """The ear's end is the engine's."""
+        return await self._ear.ended()
+
+    async def stop(self) -> None:
+        """Idempotent."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._brain.close()
+        if self._transcriber is not None:
+            await self._transcriber.stop()
+        await self._ear.stop()
+
+    # --- the runtime's Engine --------------------------------------------------------------
+
+    def open(self, deliver: Deliver) -> Slot:
+        """Raises what the ear raises."""
+        talks: list[_Talk] = []
+        slot = self._ear.open(lambda deliveries: self._heard(talks[0], deliveries))
+        talk = _Talk(slot, deliver, SpeechGate(self._audio), deque(maxlen=self._max_history))
+        talks.append(talk)
+        if self._transcriber is not None:
+            try:
+                talk.handle = self._transcriber.open(lambda event: self._transcribed(talk, event))
+            except BaseException:
+                self._ear.close(slot)
+                raise
+        self._talks[slot.index] = talk
+        return slot
+
+    def hear(self, slot: Slot, chunk: AudioChunk) -> None:
+        """To the ear, and to the transcriber if there is one."""
+        talk = self._talk(slot)
+        if talk is not None and talk.handle is not None and self._transcriber is not None:
+            self._transcriber.hear(talk.handle, chunk)
+        self._ear.hear(slot, chunk)
+
+    def look(self, slot: Slot, frame: VideoFrame) -> None:
+        """The brain is given words only; the ear may look."""
+        self._ear.look(slot, frame)
+
+    def set_camera(self, slot: Slot, is_on: bool) -> None:
+        """As `look`."""
+        self._ear.set_camera(slot, is_on)
+
+    def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
+        """A spoken question is waited for until all of it is understood."""
+        talk = self._talk(slot)
+        if talk is None:
+            return
+        begun = talk.turns[turn] = _Turn(turn, is_spoken=text is None)
+        if text is not None:
+            asyncio.get_running_loop().call_soon(self._understood, talk, begun, text)
+            return
+        if talk.handle is not None:
+            begun.waits_for = tail_pts
+        self._ear.start(slot, turn, None, tail_pts)
+
+    def retract(self, slot: Slot, turn: int) -> None:
+        """The answer is thrown away; the words stay and go on."""
+        talk = self._talk(slot)
+        if talk is not None:
+            self._drop(talk, turn)
+        self._ear.retract(slot, turn)
+
+    def commit(self, slot: Slot, turn: int) -> None:
+        """From now on the brain may do what has an effect; the next utterance begins afresh."""
+        talk = self._talk(slot)
+        begun = talk.turns.get(turn) if talk is not None else None
+        if talk is None or begun is None:
+            return
+        begun.is_committed = True
+        for other in [t for t in talk.turns.values() if t.is_committed and t is not begun]:
+            self._drop(talk, other.number)  # nobody can cut it any more
+        talk.history.append(begun)
+        if begun.is_spoken:
+            self._ear.commit(slot, turn)
+            self._end_utterance(talk)
+        if begun.question is not None:
+            begun.question.committed.set()
+            if begun.task is None:
+                self._answer(talk, begun)
+
+    def cancel(self, slot: Slot, turn: int, heard: str) -> None:
+        """The history keeps what was heard of the answer."""
+        talk = self._talk(slot)
+        begun = self._drop(talk, turn) if talk is not None else None
+        if begun is not None:
+            begun.heard = heard
+            if begun.is_spoken:
+                self._ear.cancel(slot, turn, "")  # it said nothing of this
+
+    def forget(self, slot: Slot) -> None:
+        """It was noise."""
+        talk = self._talk(slot)
+        if talk is not None:
+            for turn in [t for t in talk.turns.values() if t.is_spoken and not t.is_committed]:
+                self._drop(talk, turn.number)
+            self._end_utterance(talk)
+        self._ear.forget(slot)
+
+    def close(self, slot: Slot) -> None:
+        """What was being answered is thrown away."""
+        talk = self._talk(slot)
+        if talk is not None:
+            for turn in list(talk.turns):
+                self._drop(talk, turn)
+            if talk.handle is not None and self._transcriber is not None:
+                self._transcriber.close(talk.handle)
+            del self._talks[slot.index]
+        self._ear.close(slot)
+
+    def instruct(self, slot: Slot, instructions: str) -> None:
+        """What the brain is told besides its own instructions, from the next question on."""
+        talk = self._talk(slot)
+        if talk is not None:
+            talk.instructions = instructions
+
+    # --- what the ear and the transcriber say ----------------------------------------------
+
+    def _heard(self, talk: _Talk, deliveries: list[Delivery]) -> None:
+        passed: list[Delivery] = []
+        for delivery in deliveries:
+            match delivery.event:
+                case VoiceActivity() as activity:
+                    self._follow(talk, activity)
+                    passed.append(delivery)
+                case TranscriptChanged(text=text):
+                    if talk.handle is None:
+                        talk.transcript = text
+                        passed.append(delivery)
+                case HeadReady(turn=turn):
+                    self._flush(talk, passed)
+                    self._ear_is_done(talk, turn)
+                case TokensReady():
+                    pass  # the ear's own opinion
+                case _:
+                    passed.append(delivery)
+        self._flush(talk, passed)
+
+    def _flush(self, talk: _Talk, passed: list[Delivery]) -> None:
+        if passed and self._talks.get(talk.slot.index) is talk:
+            talk.deliver(passed[:])
+        passed.clear()
+
+    def _follow(self, talk: _Talk, activity: VoiceActivity) -> None:
+        """The transcriber is told where utterances begin, as the session sees it."""
+        if talk.handle is None or self._transcriber is None:
+            return
+        if talk.gate.feed(activity.pts, activity.probability) and not talk.is_in_utterance:
+            self._begin_utterance(talk, talk.gate.start_pts)
+
+    def _begin_utterance(self, talk: _Talk, start_pts: int) -> None:
+        assert talk.handle is not None and self._transcriber is not None
+        talk.item += 1
+        talk.is_in_utterance = True
+        self._transcriber.begin(talk.handle, str(talk.item), start_pts)
+
+    def _ear_is_done(self, talk: _Talk, number: int) -> None:
+        """Everything up to the end of the question has gone through the ear."""
+        turn = talk.turns.get(number)
+        if turn is None or turn.question is not None:
+            return
+        if talk.handle is None or self._transcriber is None or not talk.is_in_utterance:
+            self._understood(talk, turn, talk.transcript)
+            return
+        turn.waits_for = turn.waits_for if turn.waits_for is not None else talk.gate.pts
+        self._transcriber.catch_up(talk.handle, str(talk.item), turn.waits_for)
+
+    def _transcribed(self, talk: _Talk, event: Transcribed | TranscriptionFailed) -> None:
+        if event.item_id != str(talk.item) or not talk.is_in_utterance:
+            return
+        waiting = [t for t in talk.turns.values() if t.is_spoken and t.question is None]
+        if isinstance(event, TranscriptionFailed):
+            talk.is_in_utterance = False
+            self._tell(talk, StageFailed("transcriber", event.why, is_fatal=False))
+            for turn in waiting:
+                self._understood(talk, turn, "")
+            return
+        talk.transcript = f"{event.text} {event.tentative}".strip()
+        self._tell(talk, TranscriptChanged(talk.transcript, event.pts))
+        for turn in waiting:
+            if turn.waits_for is not None and event.pts >= turn.waits_for:
+                self._understood(talk, turn, talk.transcript)
+
+    def _end_utterance(self, talk: _Talk) -> None:
+        if talk.is_in_utterance and talk.handle is not None and self._transcriber is not None:
+            self._transcriber.drop(talk.handle, str(talk.item))
+        talk.is_in_utterance = False
+        talk.transcript = ""
+        talk.gate.reset()
+
+    # --- answering -------------------------------------------------------------------------
+
+    def _understood(self, talk: _Talk, turn: _Turn, text: str) -> None:
+        if talk.turns.get(turn.number) is not turn:
+            return  # retracted meanwhile
+        text = text.strip()
+        turn.question = Question(text, self._messages(talk, turn), talk.instructions)
+        if turn.is_committed:
+            turn.question.committed.set()
+        if not text:
+            self._tell(talk, HeadReady(turn.number, Head.SILENT, FINISHED))
+        else:
+            is_finished = not turn.is_spoken or text.endswith((".", "?", "!", "。", "？", "！"))
+            confidence = FINISHED if is_finished else OPEN
+            self._tell(talk, HeadReady(turn.number, Head.ANSWER, confidence))
+        if turn.task is None and (turn.is_committed or (text and self._brain.speculates)):
+            self._answer(talk, turn)
+
+    def _answer(self, talk: _Talk, turn: _Turn) -> None:
+        assert turn.question is not None
+        loop = asyncio.get_running_loop()
+        name = f"answer {talk.slot.index} {turn.number}"
+        turn.task = loop.create_task(self._say(talk, turn, turn.question), name=name)
+        self._tasks.add(turn.task)
+        turn.task.add_done_callback(self._tasks.discard)
+
+    async def _say(self, talk: _Talk, turn: _Turn, question: Question) -> None:
+        """Whole words as they come, to the last one, whatever happens."""
+        rest = ""
+        try:
+            async with aclosing(self._brain.answer(question)) as pieces:
+                async for piece in pieces:
+                    rest += piece
+                    whole, space, begun = rest.rpartition(" ")
+                    if space and whole.strip():
+                        self._words(talk, turn, whole)
+                        rest = begun
+                    if len(turn.answer) > MAX_ANSWER:
+                        break
+        except Exception as error:  # the edge of one answer: the conversation goes on
+            self.failed += 1
+            is_known = isinstance(error, VisavisError)
+            log.log(
+                logging.WARNING if is_known else logging.ERROR,
+                "an answer failed",
+                exc_info=None if is_known else error,
+                extra={"why": str(error)},
+            )
+            why = str(error) if is_known else f"{type(error).__name__}: {error}"
+            self._tell(talk, StageFailed("brain", why, is_fatal=False))
+            if not turn.answer:
+                rest = SORRY
+        if rest.strip():
+            self._words(talk, turn, rest)
+        self._tell(talk, TokensReady(turn.number, "", is_last=True))
+
+    def _words(self, talk: _Talk, turn: _Turn, text: str) -> None:
+        words = " " + " ".join(text.split())
+        stamps = {} if turn.answer else {FIRST_TOKEN: self._clock.now()}
+        turn.answer += words
+        if talk.turns.get(turn.number) is turn:
+            talk.deliver([Delivery(TokensReady(turn.number, words, is_last=False), stamps)])
+
+    def _tell(self, talk: _Talk, event: Event) -> None:
+        if self._talks.get(talk.slot.index) is talk:
+            talk.deliver([Delivery(event, {})])
+
+    def _drop(self, talk: _Talk, number: int) -> _Turn | None:
+        """Nothing of this turn is delivered from now on."""
+        turn = talk.turns.pop(number, None)
+        if turn is not None and turn.task is not None:
+            turn.task.cancel()
+        return turn
+
+    def _messages(self, talk: _Talk, now: _Turn) -> tuple[Json, ...]:
+        """What was said before `now`: the newest exchanges that fit."""
+        kept: list[list[Json]] = []
+        count = 0
+        for turn in reversed(talk.history):
+            if turn is now or turn.question is None:
+                continue
+            exchange = _exchange(turn, turn.question)
+            count += len(exchange)
+            if count > self._max_history:
+                break
+            kept.append(exchange)
+        return tuple(message for exchange in reversed(kept) for message in exchange)
+
+    def _talk(self, slot: Slot) -> _Talk | None:
+        talk = self._talks.get(slot.index)
+        return talk if talk is not None and talk.slot == slot else None
+
+
+def _exchange(turn: _Turn, question: Question) -> list[Json]:
+    said = (turn.answer if turn.heard is None else turn.heard).strip()
+    answer: list[Json] = [{"role": "assistant", "content": said}] if said else []
+    return [{"role": "user", "content": question.text or INAUDIBLE}, *question.notes, *answer]
