@@ -34,6 +34,7 @@ def write_speech(folder: Path, splits: tuple[str, ...] = ("train", "seen", "unse
             offsets=np.cumsum([0, *map(len, pcms)]),
             texts=np.array(QUESTIONS),
             voices=np.array(["somebody"] * len(QUESTIONS)),
+            snr_db=np.array([np.inf, 12.0, 7.0, np.inf], np.float32),
         )
     return folder
 

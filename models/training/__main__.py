@@ -1,7 +1,7 @@
 """The whole recipe of the embedded model, stage by stage: `python -m visavis.models.training`.
 
 Every stage resumes where it stopped and is skipped when its budget is spent, so the command may be
-interrupted and run again. `train` makes data, trains and exports; `eval` measures the result.
+interrupted and run again. `visavis eval` measures the result.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from pathlib import Path
 
 TESTS = ("seen", "unseen", "seen-new", "unseen-new")
 
@@ -38,15 +37,9 @@ def run(stage: str, arguments: tuple[str, ...]) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="visavis.models.training", description=__doc__)
-    parser.add_argument("what", choices=("train", "eval"))
     parser.add_argument("--minutes", type=float, default=240, help="of training, all stages")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--samples", type=int, default=1024, help="of each test in eval")
     args = parser.parse_args()
-    if args.what == "eval":
-        out = Path(__file__).parents[1] / "weights" / "nano.eval.json"
-        run("evaluate", ("--samples", str(args.samples), "--out", str(out)))
-        return
     minutes = {name: f"{share * args.minutes:g}" for name, share in SHARES.items()}
     for stage, arguments in STAGES:
         threads = ("--threads", str(args.threads)) if stage.startswith(("train", "heard")) else ()

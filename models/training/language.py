@@ -576,7 +576,23 @@ def is_right(exchange: Exchange, answer: str) -> bool:
     return {_SINGULAR.get(w, w) for w in words} & set(kinds) == set(key.split())
 
 
-def _read_key(answer: str, exchange: Exchange) -> str | None:
+def named_fact(exchange: Exchange, answer: str) -> str:
+    """The fact an answer states where the exchange has a single one: a colour, a shape, a number, a
+    symbol, a place, yes or no; "" where it states none, or several."""
+    words = _words(answer)
+    if exchange.family == "read":
+        said = _symbols(answer)
+    elif exchange.family == "exists":
+        said = words[:1]
+    else:
+        kinds = {"colour": COLORS, "shape": SHAPES, "place": PLACES, "count": (*DIGITS, "none")}
+        names = kinds.get(exchange.family, ())
+        said = [_SINGULAR.get(w, w) for w in words if _SINGULAR.get(w, w) in names]
+    return said[0] if len(set(said)) == 1 else ""
+
+
+def _symbols(answer: str) -> list[str]:
+    """Digits (as words) and letters an answer names."""
     tokens = tokenize(answer)
     said = [t for t in tokens if t in DIGITS]
     # "I" and "A" also begin sentences: a letter counts when it is named as one or stands last.
@@ -585,6 +601,11 @@ def _read_key(answer: str, exchange: Exchange) -> str | None:
             said.append(token)
     if len(tokens) == 1 and tokens[0] in LETTERS:
         said.append(tokens[0])
+    return said
+
+
+def _read_key(answer: str, exchange: Exchange) -> str | None:
+    said = _symbols(answer)
     accepted = {exchange.key} | _TWINS.get(exchange.key, set())
     return exchange.key if said and set(said) <= accepted else None
 

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from .. import tensors
 from ..audio_encoder import AudioEncoder, mel_filters
 from ..config import NANO, SPAN
+from ..evaluation.records import edits
 from ..spelling import spell, unspell
 from ..tensors import tensor_of
 from .schedule import Run
@@ -34,6 +35,8 @@ class Utterances:
     pcm: list[npt.NDArray[np.int16]] = field(default_factory=list[npt.NDArray[np.int16]])
     texts: list[str] = field(default_factory=list[str])
     voices: list[str] = field(default_factory=list[str])
+    snr_db: list[float] = field(default_factory=list[float])
+    """Infinite for a clean recording."""
     _known: set[str] = field(default_factory=set[str])
 
     def refresh(self) -> int:
@@ -46,6 +49,7 @@ class Utterances:
                 pcm, offsets = shard["pcm"], shard["offsets"]
                 self.texts += [str(text) for text in shard["texts"]]
                 self.voices += [str(voice) for voice in shard["voices"]]
+                self.snr_db += [float(ratio) for ratio in shard["snr_db"]]
             self.pcm += [pcm[a:b] for a, b in pairwise(offsets)]
         return len(self.pcm)
 
@@ -130,16 +134,6 @@ def greedy(logits: Tensor) -> list[int]:
     path = logits.argmax(dim=-1)
     kept = path[torch.cat([torch.tensor([True]), path[1:] != path[:-1]])]
     return [int(index) for index in kept if index != 0]
-
-
-def edits(wanted: list[str], got: list[str]) -> int:
-    """Levenshtein distance in words."""
-    row = list(range(len(got) + 1))
-    for i, word in enumerate(wanted, 1):
-        before, row[0] = row[0], i
-        for j, other in enumerate(got, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
-    return row[-1]
 
 
 def word_errors(

@@ -82,13 +82,11 @@ class _Layout:
         self.cols.append(col)
 
 
-def batch_loss(
-    stories: Sequence[Story],
-    latents: npt.NDArray[np.float16],
-    decoder: FusedDecoder,
-    teacher: DecoderTeacher,
-) -> Losses:
-    """Lay stories side by side [B, T, D] and read the words they must give."""
+def laid(
+    stories: Sequence[Story], latents: npt.NDArray[np.float16], decoder: FusedDecoder
+) -> tuple[Tensor, Tensor]:
+    """Stories side by side, as the decoder takes them in: [B, T, D], and the word each position must
+    give [B, T], `IGNORED` where it must give none."""
     config = decoder.config
     b, t = len(stories), max(story.length for story in stories)
     kinds = ("picture", "voice", "typed", "word")
@@ -133,7 +131,17 @@ def batch_loss(
             classes[row, : len(letters)] = torch.tensor(letters)
         put("typed", decoder.typed(classes, lengths))
     put("word", decoder.said(torch.tensor(words)))
+    return x, wanted
 
+
+def batch_loss(
+    stories: Sequence[Story],
+    latents: npt.NDArray[np.float16],
+    decoder: FusedDecoder,
+    teacher: DecoderTeacher,
+) -> Losses:
+    """How far stories' words are from those they must give, at every exit."""
+    x, wanted = laid(stories, latents, decoder)
     mask, watch = wanted != IGNORED, Watch()
     with torch.autocast("cpu", torch.bfloat16):
         found = decoder(x, mask, watch)
