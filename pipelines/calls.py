@@ -17,6 +17,7 @@ from typing import Protocol
 from ..runtime import messages
 from ..runtime.errors import BadInput, EngineFull
 from ..runtime.protocols import Transport
+from .taps import Tapped
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,8 @@ class Conversation(Protocol):
 
 Answer = Callable[[str], Awaitable[tuple[str, Peer]]]
 """An offer's SDP → our answer's SDP and the peer. Raises `BadInput`."""
-Converse = Callable[[Peer], Conversation]
-"""Puts a conversation on a peer. Raises `EngineFull` or `EngineDied`."""
+Converse = Callable[[Tapped], Conversation]
+"""Puts a conversation on a peer, with the session that is wanted from its start. Raises `EngineFull` or `EngineDied`."""
 
 
 @dataclass(slots=True)
@@ -73,6 +74,8 @@ class Call:
 
     id: str
     peer: Peer
+    tap: Tapped
+    """The peer as the conversation knows it: whoever steers the call from elsewhere listens here."""
     task: asyncio.Task[None] = field(init=False)
 
 
@@ -126,30 +129,31 @@ class Calls:
             try:
                 if self._is_closing:
                     raise self._full(_SHUTTING_DOWN)
-                conversation = self._converse(peer)
+                tap = Tapped(peer, session)
+                conversation = self._converse(tap)
             except BaseException as error:
                 self.refused += isinstance(error, EngineFull)
                 await _close(peer, "refused")
                 raise
         finally:
             self._pending -= 1
-        if session:
-            peer.messages.put({"type": "session.update", "session": dict(session)})
-        return self._start(f"rtc_{secrets.token_hex(12)}", peer, conversation).id, answer
+        return self._start(f"rtc_{secrets.token_hex(12)}", peer, tap, conversation).id, answer
 
-    def join(self, peer: Peer, kind: str) -> Call:
+    def join(self, peer: Peer, kind: str, session: Mapping[str, object] | None = None) -> Call:
         """Start a conversation on a peer that is connected already; its id begins with `kind`.
+        `session` is what it begins with, as in `open`.
 
         Raises `EngineFull` when there is no place, `EngineDied`; the peer is the caller's to close
         then. Afterwards `call.task` ends when the conversation has.
         """
         self._check_place()
+        tap = Tapped(peer, session)
         try:
-            conversation = self._converse(peer)
+            conversation = self._converse(tap)
         except EngineFull:
             self.refused += 1
             raise
-        return self._start(f"{kind}_{secrets.token_hex(12)}", peer, conversation)
+        return self._start(f"{kind}_{secrets.token_hex(12)}", peer, tap, conversation)
 
     def _check_place(self) -> None:
         if self._is_closing:
@@ -160,8 +164,8 @@ class Calls:
                 "(the operator can raise server.max_sessions)"
             )
 
-    def _start(self, call_id: str, peer: Peer, conversation: Conversation) -> Call:
-        call = Call(call_id, peer)
+    def _start(self, call_id: str, peer: Peer, tap: Tapped, conversation: Conversation) -> Call:
+        call = Call(call_id, peer, tap)
         self._calls[call.id] = call
         self.opened += 1
         call.task = self._tasks.create_task(self._carry(call, conversation), name=f"call {call.id}")
@@ -186,7 +190,7 @@ class Calls:
         """End a call for a reason of ours, which the person is told; nothing when it is over."""
         call = self._calls.get(call_id)
         if call is not None:
-            call.peer.send(messages.session_ended(why))
+            call.tap.send(messages.session_ended(why))
             await asyncio.sleep(FAREWELL_S)
             await self._end([call], why)
 
@@ -195,7 +199,7 @@ class Calls:
         self._is_closing = True
         if self._calls:
             for call in self:
-                call.peer.send(messages.session_ended(why))
+                call.tap.send(messages.session_ended(why))
             await asyncio.sleep(FAREWELL_S)
         await self._end(list(self), why)
 

@@ -9,6 +9,7 @@ from .access import Access
 from .calls import Calls
 from .loop_lag import LoopLag
 from .pipeline import PipelineHost
+from .resumption import Resumptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class Desk:
     calls: Calls
     lag: LoopLag
     access: Access
+    resumptions: Resumptions

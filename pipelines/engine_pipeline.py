@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ..runtime.audio_path import audio_path_of
 from ..runtime.clock import Clock
 from ..runtime.ledger import LatencyTotals
 from ..runtime.protocols import Engine, Transport, Voice
 from ..runtime.runner import SessionRunner
 from ..runtime.session import Session
 from ..runtime.settings import Settings
+from .taps import Tapped
 
 
 class OwnedEngine(Engine, Protocol):
@@ -87,6 +89,7 @@ class EnginePipeline:
             limits=settings.session,
             now=self._clock.now(),
             process_totals=self.totals,
+            audio_path=audio_path_of(transport),
         )
         runner = SessionRunner(
             session,
@@ -97,6 +100,7 @@ class EnginePipeline:
             vision=settings.vision,
             model=f"visavis-{self.name}",
             voice_name=settings.voice.name,
+            wanted=transport.wanted if isinstance(transport, Tapped) else None,
         )
         runner.open()
         return runner

@@ -12,11 +12,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from ..runtime.settings import Settings
-from . import client_secrets, signalling
+from . import client_secrets, realtime, signalling
 from .access import Access, take_keys
 from .access import Scope as KeyScope
 from .access.turn import ice_servers
@@ -29,6 +30,7 @@ from .metrics import prometheus
 from .origins import Origins
 from .pipeline import Pipeline, PipelineHost, State
 from .problems import handlers
+from .resumption import Resumptions
 from .telephony import Telephony
 
 PATIENCE_S = 5.0
@@ -64,12 +66,15 @@ def app(
 
         return endpoint
 
+    async def over_websocket(socket: WebSocket) -> None:
+        await realtime.connect(socket, desks[0])
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
         host = PipelineHost(pipeline, PATIENCE_S)
         async with asyncio.TaskGroup() as tasks:
             calls = Calls(answer, pipeline.converse, settings.server.max_sessions, tasks)
-            desk = Desk(settings, host, calls, LoopLag(), access)
+            desk = Desk(settings, host, calls, LoopLag(), access, Resumptions())
             desks.append(desk)
             await telephony.start(desk)
 
@@ -104,8 +109,9 @@ def app(
         Route(client_secrets.PATH, with_desk(client_secrets.make_secret), methods=["POST"]),
         *(
             Route(path, with_desk(endpoint), methods=[method])
-            for path, method, endpoint in signalling.ENDPOINTS
+            for path, method, endpoint in (*signalling.ENDPOINTS, *realtime.ENDPOINTS)
         ),
+        WebSocketRoute(realtime.PATH, over_websocket),
     ]
     mounts = [] if page is None else [Mount("/", StaticFiles(directory=page[0], html=True))]
     origins = Origins(settings.server.allowed_origins, settings.server.host)

@@ -49,12 +49,12 @@ async def _open(request: Request, desk: Desk) -> Response:
 
 
 async def _hang_up(request: Request, desk: Desk) -> Response:
-    await desk.calls.hang_up(_own_call(request, desk))
+    await desk.calls.hang_up(own_call(request, desk))
     return Response(status_code=200)
 
 
 async def _restart(request: Request, desk: Desk) -> Response:
-    call = desk.calls.get(_own_call(request, desk))
+    call = desk.calls.get(own_call(request, desk))
     if content_type(request.headers) != SDP:
         raise _unsupported(request, SDP)
     sdp = await _sdp(request, desk.settings.webrtc.max_sdp_bytes)
@@ -62,7 +62,7 @@ async def _restart(request: Request, desk: Desk) -> Response:
 
 
 async def _trickle(request: Request, desk: Desk) -> Response:
-    call = desk.calls.get(_own_call(request, desk))
+    call = desk.calls.get(own_call(request, desk))
     limit = desk.settings.webrtc.max_sdp_bytes
     match content_type(request.headers):
         case "application/trickle-ice-sdpfrag":
@@ -92,7 +92,7 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
 """Path, method and what answers."""
 
 
-def _own_call(request: Request, desk: Desk) -> str:
+def own_call(request: Request, desk: Desk) -> str:
     """The id of a call that this key has opened. Raises `AccessError`, or `BadInput` (not found)."""
     grant = admit(request, desk.access, is_opening=False)
     call_id = str(request.path_params["call_id"])

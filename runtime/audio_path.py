@@ -16,6 +16,12 @@ class AudioPath(StrEnum):
     (WebSocket): the client paces it, and what it has played is reckoned by the clock."""
 
 
+def audio_path_of(transport: object) -> AudioPath:
+    """What a transport says of itself in `audio_path`; a track where it says nothing."""
+    path: object = getattr(transport, "audio_path", AudioPath.TRACK)
+    return AudioPath(path) if isinstance(path, str) else AudioPath.TRACK
+
+
 class AudioFormat(StrEnum):
     """The published audio formats of a session, one channel each."""
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from visavis.pipelines.calls import Answer, Peer
+from visavis.pipelines.taps import Tapped
 from visavis.runtime.errors import BadInput, EngineFull
 from visavis.runtime.frames import AudioChunk, Pcm, VideoFrame
 from visavis.runtime.ledger import LatencyTotals
@@ -90,6 +91,8 @@ class FakePipeline:
         self.talk_raises: Exception | None = None
         self.is_full = False
         self.is_closed = False
+        self.wanted: list[Mapping[str, object]] = []
+        """The session each conversation was to begin with."""
         self.death: asyncio.Future[str] | None = None
         self._loads = loads
 
@@ -104,6 +107,8 @@ class FakePipeline:
     def converse(self, transport: Transport) -> Talk:
         if self.is_full:
             raise EngineFull("no slot", retry_after_s=7.0)
+        if isinstance(transport, Tapped):
+            self.wanted.append(transport.wanted)
         return Talk(transport, self.talk_raises)
 
     async def close(self) -> None:

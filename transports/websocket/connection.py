@@ -11,6 +11,9 @@ from .socket import Socket, SocketClosed
 FAREWELL_S = 1.0
 """How long the last words may take to leave."""
 
+LEAVING_S = 0.2
+"""A connection that can't be written to says so soon where it is read."""
+
 Take = Callable[[str | bytes], Awaitable[None]]
 
 
@@ -28,19 +31,21 @@ async def carry(
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[1] in done and tasks[0] not in done:
+            # Writing failed; reading knows how the client left.
+            done |= (await asyncio.wait(tasks[:1], timeout=LEAVING_S))[0]
     finally:
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
     if stop.is_set():
         return None
-    ended = None
     for task, result in zip(tasks, results, strict=True):
         if isinstance(result, SocketClosed):
-            ended = result
-        elif task in done and isinstance(result, BaseException):
+            return result
+        if task in done and isinstance(result, BaseException):
             raise result
-    return ended
+    return None
 
 
 async def farewell(socket: Socket, outbox: Outbox) -> None:

@@ -68,9 +68,7 @@ class AppendedAudio:
                 decoded.done.set_result(decoded.result)
 
 
-def _job(
-    codec: InputCodec, audio: str, done: asyncio.Future[Pcm]
-) -> Callable[[], list[_Decoded]]:
+def _job(codec: InputCodec, audio: str, done: asyncio.Future[Pcm]) -> Callable[[], list[_Decoded]]:
     def decode() -> list[_Decoded]:
         try:
             return [_Decoded(done, codec.decode(audio))]

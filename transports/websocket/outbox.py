@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from .. import json_messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,15 @@ class Outgoing:
 
     event_id: str
     text: str
+
+
+def outgoing(message: Mapping[str, object]) -> Outgoing:
+    """A message with the `event_id` it is known by from now on."""
+    event_id = message.get("event_id")
+    if not isinstance(event_id, str):
+        event_id = json_messages.new_id("event")
+        message = {"event_id": event_id, **message}
+    return Outgoing(event_id, json_messages.encode(message))
 
 
 @dataclass(eq=False, slots=True)

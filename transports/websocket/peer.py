@@ -23,7 +23,7 @@ from ..media_threads import MediaThreads, media_threads
 from .connection import carry, farewell
 from .hearing import AppendedAudio
 from .inbox import Inbox
-from .outbox import Outbox, Outgoing
+from .outbox import Outbox, outgoing
 from .socket import GOING_AWAY, NORMAL, POLICY, Closing, Socket, SocketClosed
 from .voice import DeltaVoice
 
@@ -48,12 +48,10 @@ class WebSocketPeer:
         *,
         max_message_bytes: int,
         is_extended: bool = False,
-        session: Mapping[str, object] | None = None,
         threads: MediaThreads | None = None,
     ) -> None:
         """`is_extended`: the client wants the `visavis.*` events, which others may stumble over, and
-        may come back after it lost its connection. `session` is the configuration that the
-        conversation begins with."""
+        may come back after it lost its connection."""
         self._settings = settings
         self._max_message_bytes = max_message_bytes
         self._is_extended = is_extended
@@ -68,6 +66,7 @@ class WebSocketPeer:
         threads = threads or media_threads()
         self._hearing = AppendedAudio(threads)
         self._voice = DeltaVoice(threads, self._outbox)
+        self._at_start: list[Mapping[str, object]] = []
         self._stop = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
@@ -77,7 +76,6 @@ class WebSocketPeer:
         """Why the peer is gone; None while it lives."""
         self.on_closed: Callable[[], None] = lambda: None
         """Called once, when the peer is gone."""
-        self.wanted_session = session
         self.refused = 0
         """Messages of the client that were answered by an error here."""
         self.audio: Bounded[AudioChunk] = Bounded(1)
@@ -99,14 +97,16 @@ class WebSocketPeer:
 
     # What the connection calls
 
-    async def serve(self, socket: Socket) -> None:
+    async def serve(self, socket: Socket, welcome: Callable[[], None] = lambda: None) -> None:
         """Carry the conversation over this connection until either ends. One that carried it before
-        is closed: the client has come back before we noticed that it was gone."""
+        is closed: the client has come back before we noticed that it was gone. `welcome` is called
+        before anything is sent."""
         await self._take_over()
         if self.closed_why is not None:
-            await socket.close(POLICY, self._reason())
+            await socket.close(NORMAL, self._reason())
             return
         self._free.clear()
+        welcome()
         ended: SocketClosed | None = None
         try:
             ended = await carry(socket, self._outbox, self._take, self._stop, "websocket")
@@ -125,13 +125,17 @@ class WebSocketPeer:
                 self._outbox.close()
 
     def replay(self, after: str | None) -> tuple[int, bool]:
-        """Before `serve` on a new connection: queue again what was sent after this event; how many
-        events, and whether none is missing between. None stands for a client that got none."""
+        """On a new connection: queue again what was sent after this event; how many events, and
+        whether none is missing between. None stands for a client that got none."""
         return self._outbox.replay(after)
 
     def tell_first(self, message: Mapping[str, object]) -> None:
         """Put a message before everything that waits."""
-        self._outbox.put_first(_outgoing(message))
+        self._outbox.put_first(outgoing(message))
+
+    def tell_at_start(self, message: Mapping[str, object]) -> None:
+        """Queue a message right behind session.created, which every client wants to be the first."""
+        self._at_start.append(message)
 
     async def _take_over(self) -> None:
         if self._timer is not None:
@@ -150,7 +154,11 @@ class WebSocketPeer:
         try:
             if guard is not None:
                 guard.take(len(data))
-            message = json_messages.parse(data, self._max_message_bytes)
+            message = json_messages.parse(
+                data,
+                self._max_message_bytes,
+                json_messages.MAX_DEPTH if guard is None else guard.max_depth,
+            )
         except BadInput as error:
             self._refuse(error, data)
             return
@@ -205,8 +213,13 @@ class WebSocketPeer:
         kind = str(message.get("type"))
         if kind.startswith(_OF_TRACKS) or (kind.startswith(OURS) and not self._is_extended):
             return
-        if self.closed_why is None:
-            self._outbox.put(_outgoing(message))
+        if self.closed_why is not None:
+            return
+        self._outbox.put(outgoing(message))
+        if kind == "session.created":
+            at_start, self._at_start = self._at_start, []
+            for more in at_start:
+                self.send(more)
 
     async def decode_audio(self, audio: str, kind: AudioFormat) -> Pcm:
         return await self._hearing.decode(audio, kind)
@@ -226,6 +239,10 @@ class WebSocketPeer:
     async def close(self, why: str) -> None:
         self._end(why, NORMAL)
         await self._free.wait()
+
+    def drop(self, why: str) -> None:
+        """As `close`, for a peer that no connection serves."""
+        self._end(why, NORMAL)
 
     # A call over WebRTC has these
 
@@ -276,14 +293,6 @@ class _NoTrack:
     def flush(self) -> int:
         self._voice.flush()
         return 0
-
-
-def _outgoing(message: Mapping[str, object]) -> Outgoing:
-    event_id = message.get("event_id")
-    if not isinstance(event_id, str):
-        event_id = json_messages.new_id("event")
-        message = {"event_id": event_id, **message}
-    return Outgoing(event_id, json_messages.encode(message))
 
 
 def _no_webrtc() -> BadInput:
