@@ -70,8 +70,10 @@ class SessionRunner:
         model: str = "nano",
         voice_name: str = "default",
         recorder: Recorder | None = None,
+        wanted: Mapping[str, object] | None = None,
     ) -> None:
-        """`recorder` is told every call into the session, before it is made."""
+        """`recorder` is told every call into the session, before it is made. `wanted` is the session
+        to begin with, as in `session.update`."""
         self.session = session
         self.sampler = FrameSampler(vision or VisionSettings())
         self._transport = transport
@@ -79,6 +81,7 @@ class SessionRunner:
         self._voice = voice
         self._clock = clock or MonotonicClock()
         self._recorder = recorder
+        self._wanted = wanted
         self._client = ClientMessages(default_config(session.id, model=model, voice=voice_name))
         self._slot: Slot | None = None
         self._handle: int | None = None
@@ -164,9 +167,24 @@ class SessionRunner:
     def _begin(self) -> None:
         self._transport.set_played(self._played)
         hint = self.sampler.hint
+        problem = self._begin_as_wanted()
         self._send(messages.session_created(self._client.config))
+        if problem is not None:
+            self._send(problem)
         self._send(messages.state("listening"))
         self._send(messages.sampler_hint(hint.max_fps, hint.max_width))
+
+    def _begin_as_wanted(self) -> messages.Message | None:
+        """Lay the wanted session over ours; what can't be had of it is told."""
+        if not self._wanted:
+            return None
+        try:
+            translated = self._client.translate({"type": "session.update", "session": self._wanted})
+        except BadInput as error:
+            return messages.error(str(error), code=error.code, param=error.param)
+        for event in translated.events:
+            self._happen(event)
+        return None
 
     async def _hear(self) -> None:
         try:
