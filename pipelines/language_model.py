@@ -47,10 +47,7 @@ class LanguageModel:
             if not calls:
                 return
             await question.committed.wait()
-            question.notes.append(_called(calls))
-            outputs = await asyncio.gather(*(self._tools.run(c.name, c.arguments) for c in calls))
-            for call, output in zip(calls, outputs, strict=True):
-                question.notes.append({"role": "tool", "tool_call_id": call.id, "content": output})
+            await self._run(question, calls)
             yield " "
         raise EndpointError(f"the language model called functions {rounds + 1} times in a row")
 

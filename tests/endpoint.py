@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,9 +32,8 @@ class Endpoint:
         self.asked: list[dict[str, Any]] = []
         self.headers: list[str] = []
         self.url = ""
-        self.cut = asyncio.Event()
-        """Somebody closed the connection in the middle of an answer."""
-        self.on_asked: Callable[[], None] = lambda: None
+        self.answered = asyncio.Event()
+        """An answer has been sent, all of it."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -43,10 +42,9 @@ class Endpoint:
                 self.headers.append(head)
                 size = int(head.lower().split("content-length:")[1].split("\r\n")[0])
                 self.asked.append(json.loads(await reader.readexactly(size)))
-                self.on_asked()
                 await self._answer(writer)
         except (asyncio.IncompleteReadError, ConnectionError):
-            self.cut.set()
+            pass
         finally:
             writer.close()
 
@@ -73,6 +71,7 @@ class Endpoint:
             last = b"data: [DONE]\n\n"
             writer.write(f"{len(last):x}\r\n".encode() + last + b"\r\n0\r\n\r\n")
         await writer.drain()
+        self.answered.set()
 
 
 @asynccontextmanager
