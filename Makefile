@@ -49,7 +49,7 @@ train: .venv/stamp-dev  ## train the embedded model from seeds (hours on two cor
 	$(BIN)/python -m visavis.models.training $(ARGS)
 
 telephone: .venv/stamp-dev  ## the same through a telephone line: µ-law at 8 kHz
-	$(BIN)/python -m visavis.models.training.evaluate --telephone $(ARGS)
+	$(BIN)/visavis eval --telephone $(ARGS)
 
 eval: .venv/stamp-dev  ## measure the shipped weights on unseen pictures and voices
 	$(BIN)/visavis eval --json models/weights/nano.eval.json --html docs/evaluation.html $(ARGS)
