@@ -171,6 +171,10 @@ class Calls:
         call.task = self._tasks.create_task(self._carry(call, conversation), name=f"call {call.id}")
         return call
 
+    def has(self, call_id: str) -> bool:
+        """Whether there is such a call."""
+        return call_id in self._calls
+
     def get(self, call_id: str) -> Call:
         """Raises `BadInput` with the code `NOT_FOUND`."""
         call = self._calls.get(call_id)

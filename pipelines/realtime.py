@@ -7,7 +7,6 @@ token it was given. Errors before the upgrade are HTTP answers in OpenAI's shape
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -17,7 +16,6 @@ from starlette.websockets import WebSocket
 
 from ..runtime import messages
 from ..runtime.errors import BadInput
-from ..runtime.message_guard import MessageGuard
 from ..transports.websocket import WebSocketPeer
 from ..transports.websocket.connection import carry, farewell
 from ..transports.websocket.sideband import Sideband

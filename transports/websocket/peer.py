@@ -103,7 +103,7 @@ class WebSocketPeer:
         before anything is sent."""
         await self._take_over()
         if self.closed_why is not None:
-            await socket.close(NORMAL, self._reason())
+            await socket.close(self._closing.code, self._reason())
             return
         self._free.clear()
         welcome()
