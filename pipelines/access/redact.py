@@ -18,7 +18,7 @@ _SHAPES = re.compile(
     ){_TOKEN}{{6,}}
     |(?P<before>
       \b(?:bearer|basic)\s+                          # of an Authorization header
-      |\b(?:api[-_]?key|client_secret|credential|password|secret|token|authorization)
+      |(?<![A-Za-z])(?:api[-_]?key|client_secret|credential|password|secret|token|authorization)
        ["']?\s*[=:]\s*["']?(?!bearer\b|basic\b)
      )(?P<after>{_TOKEN}{{8,}})
     |(?P<sdp>a=ice-pwd:)\S+                          # opens a media connection to whoever has it
