@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from ..runtime.clock import Clock, MonotonicClock
-from ..runtime.errors import EngineDied
+from ..runtime.errors import EngineDied, EngineFull
 from ..runtime.frames import AudioChunk, VideoFrame
 from ..runtime.protocols import Delivery, Slot
 from .hearing import HearingSettings
@@ -29,6 +29,7 @@ from .orders import (
     Start,
     Stop,
 )
+from .overload import LadderSettings, Rung
 from .slots import Deliver, SlotTable
 from .stepper import Stepper
 from .vad import Vad
@@ -38,6 +39,10 @@ log = logging.getLogger(__name__)
 
 WAITING_CHUNKS = 200
 """Audio chunks of a slot (4 s of 20 ms chunks) that may wait for the thread."""
+HANGS_S = 10.0
+"""Seconds after which a step that has not returned never will: every conversation is told."""
+WATCH_S = 1.0
+"""Seconds between two looks at the thread and at who holds the slots."""
 
 
 class ThreadedEngine:
@@ -54,15 +59,22 @@ class ThreadedEngine:
         clock: Clock | None = None,
         hearing: HearingSettings | None = None,
         retry_after_s: float = 10.0,
+        hangs_s: float = HANGS_S,
+        watch_s: float = WATCH_S,
+        ladder: LadderSettings | None = None,
         name: str = "engine",
     ) -> None:
         """Both factories are called on the thread, `vad_factory` with the number of slots. The
-        stepper must have room for at least `slots` conversations."""
+        stepper must have room for at least `slots` conversations. `hangs_s`: a step that takes
+        longer is the end; looked for every `watch_s` seconds."""
         self.metrics = EngineMetrics()
         self._loop = loop
         self._clock = clock or MonotonicClock()
         self._name = name
         self._table = SlotTable(slots, retry_after_s)
+        self._retry_after_s, self._hangs_s, self._watch_s = retry_after_s, hangs_s, watch_s
+        self._watching: asyncio.TimerHandle | None = None
+        self._is_hung = False
         self._inbox: Inbox[Order] = Inbox(WAITING_CHUNKS)
         self._ready: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[None] = loop.create_future()
@@ -76,6 +88,7 @@ class ThreadedEngine:
             hearing or HearingSettings(),
             self.metrics,
             lambda results: self._tell(self._deliver, results),
+            ladder,
         )
         # A daemon: a model that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(worker,), name=name, daemon=True)
@@ -99,8 +112,9 @@ class ThreadedEngine:
             return
         self._inbox.put(Stop())
         await asyncio.shield(self._ended)
-        # That was its last act: it is gone within microseconds, and join() would block the loop.
-        while self._thread.is_alive():  # noqa: ASYNC110 - a thread sets no event when it is gone
+        # That was its last act: it is gone within microseconds, and join() would block the loop. One
+        # that hangs in a step is left behind; it keeps nothing from ending.
+        while self._thread.is_alive() and not self._is_hung:  # noqa: ASYNC110 - a thread sets no event when it is gone
             await asyncio.sleep(0.001)
 
     def _run(self, worker: Worker) -> None:
@@ -127,8 +141,35 @@ class ThreadedEngine:
     def _be_ready(self) -> None:
         if not self._ready.done():
             self._ready.set_result(None)
+        self._watching = self._loop.call_later(self._watch_s, self._watch)
+
+    def _watch(self) -> None:
+        """Look whether the thread still moves, and free the slots of owners that are gone."""
+        self._free_the_gone()
+        step, now = self.metrics.under_way, self._clock.now()
+        if step is not None and now - step.began > self._hangs_s:
+            self._is_hung = True
+            log.critical("a step of the model hangs", extra={"step": step.step})
+            self._end(
+                f"a step of the model ({step.step}) takes longer than {self._hangs_s:g} s", None
+            )
+            self._inbox.put(Stop())  # should it ever return
+        else:
+            self._watching = self._loop.call_later(self._watch_s, self._watch)
+
+    def _free_the_gone(self) -> None:
+        for slot in self._table.gone():
+            log.warning(
+                "a conversation is gone without closing its place", extra={"slot": slot.index}
+            )
+            self.close(slot)
+        self.metrics.vanished = self._table.vanished
 
     def _end(self, why: str, load_error: BaseException | None) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._death is not None:
+            return
         self._death = why
         if not self._ready.done():
             self._ready.set_exception(load_error or EngineDied(f"{self._name}: {why}"))
@@ -139,9 +180,17 @@ class ThreadedEngine:
     # --- the runtime's Engine --------------------------------------------------------------
 
     def open(self, deliver: Deliver) -> Slot:
-        """Raises `EngineFull`, and `EngineDied` when the thread is gone."""
+        """Raises `EngineFull` (no place, or overload), and `EngineDied` when the thread is gone."""
         if self._death is not None:
             raise EngineDied(f"{self._name} takes no conversation ({self._death}): restart it")
+        if self.metrics.rung >= Rung.REFUSE:
+            self.metrics.refused += 1
+            raise EngineFull(
+                f"{self._name} has more work than it can do in time: come again in "
+                f"{self._retry_after_s:.0f} s, or lower engine.slots to what this machine can carry",
+                retry_after_s=self._retry_after_s,
+            )
+        self._free_the_gone()
         slot = self._table.open(deliver)
         self._inbox.put(Open(slot))
         return slot
@@ -199,6 +248,8 @@ class ThreadedEngine:
             self._inbox.put(order)
 
     def _deliver(self, results: dict[Slot, list[Delivery]]) -> None:
+        if self._death is not None:  # everybody was told that it is over
+            return
         for slot, deliveries in results.items():
             self._table.deliver(slot, deliveries)
         self.metrics.undelivered = self._table.undelivered

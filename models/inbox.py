@@ -63,9 +63,9 @@ class Inbox(Generic[OrderT]):
             self._changed.notify()
 
     @property
-    def has_orders(self) -> bool:
-        """True while an order waits: long work looks here whether to go on."""
-        return bool(self._post.orders)
+    def has_post(self) -> bool:
+        """True while something waits."""
+        return bool(self._post)
 
     def take(self, sleep_s: float | None) -> Post[OrderT]:
         """Everything that is there; sleeps until there is something, `sleep_s` seconds at most

@@ -78,6 +78,14 @@ class Stop:
     """End the thread."""
 
 
+@dataclass(frozen=True, slots=True)
+class StepUnderWay:
+    """What the thread is computing, and since when (monotonic seconds)."""
+
+    step: str
+    began: float
+
+
 Order = Open | Close | Camera | Start | Retract | Commit | Cancel | Forget | Stop
 
 
@@ -104,10 +112,37 @@ class EngineMetrics:
     """Results for a turn or a conversation that was gone when they came."""
     failures: int = 0
     """Conversations ended by an error of the model."""
+    exhausted: int = 0
+    """Times that the device's memory ran out."""
+    vanished: int = 0
+    """Conversations whose owner was gone without closing them."""
+    refused: int = 0
+    """Conversations not taken because of overload."""
+    shadows: int = 0
+    """Answers begun before they were committed."""
+    wasted_shadows: int = 0
+    """Of those, the ones that were dropped."""
+    wasted_tokens: int = 0
+    wasted_s: float = 0.0
+    """Time computing for them."""
+    rung: int = 0
+    """Of the overload ladder, 0 … 4."""
+    climbs: int = 0
+    """Steps up the ladder."""
+    under_way: StepUnderWay | None = None
     busy_s: float = 0.0
+    slowest_s: dict[str, float] = field(default_factory=dict[str, float])
+    """By kind of step, the longest that one took."""
+    late: Counter[str] = field(default_factory=Counter[str])
+    """By kind of work, how often it was done after its deadline."""
     batches: dict[str, Counter[int]] = field(default_factory=dict[str, Counter[int]])
     """For each kind of step, how often it ran for how many slots at once."""
 
     def count(self, step: str, size: int) -> None:
         """One step of this kind for so many slots."""
         self.batches.setdefault(step, Counter())[size] += 1
+
+    def took(self, step: str, seconds: float) -> None:
+        """One step of this kind took so long."""
+        self.busy_s += seconds
+        self.slowest_s[step] = max(seconds, self.slowest_s.get(step, 0.0))

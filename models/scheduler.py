@@ -44,8 +44,8 @@ PACE = 4.0
 """Tokens per second that a listener hears at most."""
 LEAD = 40
 """Tokens by which an answer may be ahead of its listener (10 s); then it is not stepped."""
-SHADOW_TOKENS = 8
-"""Tokens of an answer nobody hears yet: its first phrase, for the first audio."""
+SHADOW_TOKENS = 12
+"""Tokens decoded of an answer nobody hears yet: its first phrase and some more, for the first audio."""
 
 FREE_S = 50e-6
 """A step that costs less than this is served for everybody at once: choosing costs as much."""

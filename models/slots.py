@@ -1,13 +1,19 @@
-"""The event loop's side of an engine: who holds which slot, and what may still reach them."""
+"""The event loop's side of an engine: who holds which slot, and what may still reach them.
+
+An owner that is gone without closing its slot does not keep it: who takes results as a method of an
+object is held weakly, and who fails to take them again and again is gone, too.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import MethodType
+from weakref import WeakMethod
 
 from ..runtime.errors import EngineFull
-from ..runtime.events import HeadReady, StageFailed, TokensReady
+from ..runtime.events import AnswerCounted, HeadReady, StageFailed, TokensReady
 from ..runtime.protocols import Delivery, Slot
 
 log = logging.getLogger(__name__)
@@ -15,11 +21,17 @@ log = logging.getLogger(__name__)
 Deliver = Callable[[list[Delivery]], None]
 
 
+CLUMSY = 3
+"""Times in a row that an owner may fail to take its results; then it counts as gone."""
+
+
 @dataclass(slots=True)
 class _Tenant:
     slot: Slot
-    deliver: Deliver
+    owner: Callable[[], Deliver | None]
+    """None when it is gone."""
     turns: set[int] = field(default_factory=set[int])
+    failures: int = 0
 
 
 class SlotTable:
@@ -29,6 +41,8 @@ class SlotTable:
     def __init__(self, slots: int, retry_after_s: float = 10.0) -> None:
         self.undelivered = 0
         """Results that came for a turn or a tenant that is gone."""
+        self.vanished = 0
+        """Tenants whose owner was gone without closing their slot."""
         self._tenants: list[_Tenant | None] = [None] * slots
         self._generations = [0] * slots
         self._retry_after_s = retry_after_s
@@ -41,12 +55,13 @@ class SlotTable:
         return iter([tenant.slot for tenant in self._tenants if tenant is not None])
 
     def open(self, deliver: Deliver) -> Slot:
-        """Take the slot of lowest index that is free. Raises `EngineFull`."""
+        """Take the slot of lowest index that is free. Raises `EngineFull`. Where `deliver` is a
+        method, its object is not kept alive."""
         for index, tenant in enumerate(self._tenants):
             if tenant is None:
                 self._generations[index] += 1
                 slot = Slot(index, self._generations[index])
-                self._tenants[index] = _Tenant(slot, deliver)
+                self._tenants[index] = _Tenant(slot, _held(deliver))
                 return slot
         raise EngineFull(
             f"all {len(self._tenants)} conversations the engine has room for are taken: "
@@ -65,6 +80,12 @@ class SlotTable:
             return False
         self._tenants[slot.index] = None
         return True
+
+    def gone(self) -> list[Slot]:
+        """Slots whose owner is gone; they are for the caller to close."""
+        found = [one.slot for one in self._tenants if one is not None and _is_gone(one)]
+        self.vanished += len(found)
+        return found
 
     def admit_turn(self, slot: Slot, turn: int) -> None:
         """Results of this turn may be delivered from now on."""
@@ -88,11 +109,17 @@ class SlotTable:
             return
         wanted = [one for one in deliveries if _turn(one) is None or _turn(one) in tenant.turns]
         self.undelivered += len(deliveries) - len(wanted)
+        take = tenant.owner()
+        if take is None:
+            self.undelivered += len(wanted)
+            return
         if not wanted:
             return
         try:
-            tenant.deliver(wanted)
+            take(wanted)
+            tenant.failures = 0
         except Exception:  # the edge of one session: the others go on
+            tenant.failures += 1
             log.exception("a conversation failed to take its results", extra={"slot": slot.index})
 
     def fail_all(self, what: str, why: str) -> None:
@@ -101,9 +128,20 @@ class SlotTable:
             self.deliver(slot, [Delivery(StageFailed(what, why, is_fatal=True), {})])
 
 
+def _held(deliver: Deliver) -> Callable[[], Deliver | None]:
+    if isinstance(deliver, MethodType):
+        weak: WeakMethod[Deliver] = WeakMethod(deliver)
+        return weak
+    return lambda: deliver
+
+
+def _is_gone(tenant: _Tenant) -> bool:
+    return tenant.owner() is None or tenant.failures >= CLUMSY
+
+
 def _turn(delivery: Delivery) -> int | None:
     match delivery.event:
-        case HeadReady(turn=turn) | TokensReady(turn=turn):
+        case HeadReady(turn=turn) | TokensReady(turn=turn) | AnswerCounted(turn=turn):
             return turn
         case _:
             return None

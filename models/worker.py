@@ -1,20 +1,17 @@
-"""The work of an engine's thread: every conversation's, in batches, in order of urgency.
+"""The work of an engine's thread: every conversation's, a step at a time, the most urgent first.
 
-Knows orders and media, and nothing of the event loop. Each round (a tick) serves, in this order:
+Knows orders and media, and nothing of the event loop. Each tick obeys the orders that came, asks the
+scheduler for one step and makes it. Steps are short, so nothing waits long for another:
 
-    cancels, retractions, commits → first tokens of new answers → answers under way
-    → audio, one window of every slot → pictures, when nothing else waits or it is their turn
+    cancels, retractions, commits → first tokens → answers under way → audio → shadows → pictures
 
-An answer is never more than a few tokens ahead of audio that waits, long work ends early when an
-order arrives, and a tick with a new answer ends with it, so that its results leave at once.
+A step that fails ends the conversation it fails for; whatever happens, the others go on.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,9 +19,11 @@ import numpy as np
 
 from ..runtime.clock import Clock
 from ..runtime.events import (
+    AnswerCounted,
     Event,
     Head,
     HeadReady,
+    LoadChanged,
     PictureSeen,
     StageFailed,
     TokensReady,
@@ -46,10 +45,15 @@ from .orders import (
     Order,
     Retract,
     Start,
+    StepUnderWay,
     Stop,
 )
-from .stepper import Stepper
+from .overload import TOLD, Ladder, LadderSettings, Rung
+from .place import Begun, Place, Unlaid, jobs, wake_s
+from .scheduler import Choice, Costs, Job, choose
+from .stepper import Counts, Lays, SlotFailed, Stepper
 from .vad import Vad
+from .warm import measured_costs
 from .windows import Window, WindowCutter
 
 log = logging.getLogger(__name__)
@@ -59,62 +63,8 @@ Deliveries = Callable[[dict[Slot, list[Delivery]]], None]
 
 WAITING_WINDOWS = 100
 """Windows of a slot (3.2 s) that may wait for the VAD, and as many for the encoder."""
-TOKENS_PER_TICK = 2
-"""Tokens of an answer that are decoded before audio has its turn."""
-WINDOWS_PER_TICK = 4
-"""Windows of a slot that are encoded before answers have their turn."""
-PICTURES_PER_TICK = 1
-"""Pictures that are looked at in one go: what a new answer may have to wait for. On a CPU several
-at once take as long as one after the other."""
-PATIENCE = 2
-"""Ticks of other work that pictures wait for at most."""
-HOLD_S = 0.15
-"""Seconds a picture is held back at most because somebody's question seems to be over: its answer
-would have to wait for the picture."""
-
-
-@dataclass(slots=True)
-class _Answer:
-    """An answer begun. `is_open` while there are tokens to decode."""
-
-    turn: int
-    asked: float
-    head_ready: float
-    is_open: bool
-    is_committed: bool = False
-    has_token: bool = False
-
-
-@dataclass(slots=True)
-class _Place:
-    """One conversation, as the thread sees it."""
-
-    slot: Slot
-    cutter: WindowCutter
-    gate: HearingGate
-    to_hear: deque[Window] = field(default_factory=deque[Window])
-    picture: tuple[VideoFrame, float] | None = None  # and when it was dequeued
-    start: Start | None = None
-    answer: _Answer | None = None
-    text: str = ""
-    latents: dict[str, float] = field(default_factory=dict[str, float])
-    """When the newest latents of each modality were ready."""
-
-    @property
-    def has_shadow(self) -> bool:
-        """An answer nobody hears yet is wanted or begun."""
-        answer = self.answer
-        return self.start is not None or (answer is not None and not answer.is_committed)
-
-    @property
-    def is_answering(self) -> bool:
-        """Tokens are to be decoded."""
-        return self.answer is not None and self.answer.is_open
-
-    @property
-    def can_start(self) -> bool:
-        """An answer is wanted and the one before it is decoded to its end."""
-        return self.start is not None and not self.is_answering
+POST_S = 0.002
+"""Seconds that results wait for more of them; a first token leaves at once."""
 
 
 class Worker:
@@ -130,6 +80,7 @@ class Worker:
         hearing: HearingSettings,
         metrics: EngineMetrics,
         post: Deliveries,
+        ladder: LadderSettings | None = None,
     ) -> None:
         self._stepper_factory = stepper_factory
         self._vad_factory = vad_factory
@@ -139,77 +90,145 @@ class Worker:
         self._hearing = hearing
         self._metrics = metrics
         self._post = post
-        self._places: dict[Slot, _Place] = {}
+        self._ladder_settings = ladder or LadderSettings()
+        self._ladder = Ladder(self._ladder_settings, clock.now())
+        self._costs = Costs()
+        self._places: dict[Slot, Place] = {}
+        self._active: dict[int, Place] = {}
+        """By slot index, the places that may have a job."""
         self._results: dict[Slot, list[Delivery]] = {}
-        self._ticks_without_pictures = 0
+        self._results_since = 0.0
+        self._is_urgent = False
+        self._sleep_s: float | None = None
         self._is_stopping = False
         self._stepper: Stepper
         self._vad: Vad
+        self._lays: Lays | None = None
+        self._counts: Counts | None = None
 
     def load(self) -> None:
-        """Make the models and run each kind of step once."""
+        """Make the models, run each kind of step once and measure what they cost."""
         self._vad = self._vad_factory(self._slots)
-        self._stepper = self._stepper_factory()
-        if self._stepper.slots < self._slots:
+        self._stepper = stepper = self._stepper_factory()
+        if stepper.slots < self._slots:
             raise ValueError(
-                f"the model has room for {self._stepper.slots} conversations and engine.slots is "
+                f"the model has room for {stepper.slots} conversations and engine.slots is "
                 f"{self._slots}: make the model with as many slots"
             )
-        self._stepper.warm_up()
+        self._lays = stepper if isinstance(stepper, Lays) else None
+        self._counts = stepper if isinstance(stepper, Counts) else None
+        stepper.warm_up()
         self._vad.judge([0], np.zeros((1, WINDOW), np.float32))
-        self._vad.reset(0)
+        self._costs = measured_costs(stepper, self._vad, self._slots, self._clock)
 
     def run(self) -> None:
         """Tick until told to stop; asleep while there is nothing to do."""
         while not self._is_stopping:
             self.tick()
 
+    @property
+    def has_work(self) -> bool:
+        """The next tick does not sleep."""
+        return self._sleep_s == 0.0
+
     def tick(self) -> None:
-        """One round of work; sleeps until there is some."""
-        post = self._inbox.take(self._sleep_s())
-        began = self._clock.now()
+        """Obey what was ordered and make one step; sleeps until there is something to do."""
+        post = self._inbox.take(self._sleep_s)
+        now = self._clock.now()
         self._metrics.ticks += 1
         for order in post.orders:
             if isinstance(order, Open):
                 self._open(order.slot)
-        self._take_media(post, began)
+        self._take_media(post, now)
         for order in post.orders:
             self._obey(order)
-        if not self._begin_answers():
-            if self._pictures_are_next():
-                self._look()
+        found = [
+            job
+            for place in list(self._active.values())
+            for job in jobs(place, now, self._ladder.rung)
+        ]
+        choice = choose(found, now, self._costs)
+        if choice is None:
+            self._deliver()
+            self._rest(now)
+            return
+        self._sleep_s = 0.0
+        self._serve(choice, found)
+        now = self._clock.now()
+        if self._ladder.judge(now):
+            self._tell_load()
+        if self._is_urgent or now - self._results_since >= POST_S:
+            self._deliver()
+
+    def _serve(self, choice: Choice, found: Sequence[Job]) -> None:
+        """Make one step, and keep account of what it took and who was late."""
+        places = [self._active[slot] for slot in choice.slots]
+        began = self._clock.now()
+        self._metrics.under_way = StepUnderWay(choice.step, began)
+        _STEPS[choice.step](self, places)
+        self._metrics.under_way = None
+        done = self._clock.now()
+        seconds = done - began
+        self._metrics.took(choice.step, seconds)
+        self._costs.learn(choice.step, len(places), seconds)
+        served = {(choice.step, slot) for slot in choice.slots}
+        for job in found:
+            if (job.step, job.slot) in served:
+                served.discard((job.step, job.slot))
+                self._ladder.served(done - job.deadline, 0.0)
+                if done > job.deadline:
+                    self._metrics.late[job.kind.name.lower()] += 1
+        self._ladder.served(0.0, seconds, 0)
+
+    def _rest(self, now: float) -> None:
+        """Nothing can be done now: until when?"""
+        times: list[float] = []
+        for index, place in list(self._active.items()):
+            wait = wake_s(place, now, self._ladder.rung)
+            if wait is None:
+                del self._active[index]
             else:
-                self._continue_answers()
-                self._listen()
-        self._metrics.busy_s += self._clock.now() - began
+                times.append(wait)
+        if self._ladder.judge(now):
+            self._tell_load()
+            self._deliver()
+        if self._ladder.rung is not Rung.NORMAL:
+            times.append(self._ladder_settings.window_s)
+        # A wait of nothing would be a job: what rounding made of it is waited for.
+        self._sleep_s = max(0.001, min(times)) if times else None
+
+    def _deliver(self) -> None:
+        self._is_urgent = False
         if self._results:
             results, self._results = self._results, {}
             self._post(results)
 
-    def _sleep_s(self) -> float | None:
-        """How long to wait for something new: not at all while there is work."""
-        if self._has_talk():
-            return 0.0
-        if any(place.picture is not None for place in self._places.values()):
-            return self._hold_left_s()
-        return None
-
-    def _has_talk(self) -> bool:
-        return any(
-            place.cutter or place.to_hear or place.is_answering or place.can_start
-            for place in self._places.values()
-        )
+    def _tell_load(self) -> None:
+        rung = self._ladder.rung
+        self._metrics.rung, self._metrics.climbs = int(rung), self._ladder.climbs
+        log.warning("the overload ladder moved", extra={"rung": rung.name})
+        for place in self._places.values():
+            self._result(place, LoadChanged(int(rung), TOLD[rung]), {})
 
     # --- orders ----------------------------------------------------------------------------
 
     def _open(self, slot: Slot) -> None:
-        place = _Place(slot, WindowCutter(WAITING_WINDOWS), HearingGate(self._hearing))
-        self._places[slot] = place
+        place = Place(slot, WindowCutter(WAITING_WINDOWS), HearingGate(self._hearing))
+        self._places[slot] = self._active[slot.index] = place
         self._guard(place, lambda: self._reset(slot.index))
+        if self._ladder.rung is not Rung.NORMAL:
+            rung = self._ladder.rung
+            self._result(place, LoadChanged(int(rung), TOLD[rung]), {})
 
     def _reset(self, index: int) -> None:
         self._stepper.reset(index)
         self._vad.reset(index)
+
+    def _drop(self, place: Place) -> None:
+        """It is served no more."""
+        self._places.pop(place.slot, None)
+        if self._active.get(place.slot.index) is place:
+            del self._active[place.slot.index]
 
     def _obey(self, order: Order) -> None:
         match order:
@@ -218,14 +237,18 @@ class Worker:
             case Stop():
                 self._is_stopping = True
             case Close(slot=slot):
-                self._places.pop(slot, None)
+                gone = self._places.get(slot)
+                if gone is not None:
+                    self._drop(gone)
             case _:
                 place = self._places.get(order.slot)  # none: it failed, and was told so
                 if place is not None:
+                    self._active[place.slot.index] = place
                     self._guard(place, lambda: self._obey_at(place, order))
+                    self._settle([place])
 
     def _obey_at(
-        self, place: _Place, order: Camera | Start | Retract | Commit | Cancel | Forget
+        self, place: Place, order: Camera | Start | Retract | Commit | Cancel | Forget
     ) -> None:
         match order:
             case Camera(is_on=is_on):
@@ -234,7 +257,7 @@ class Worker:
                 self._stepper.set_camera(place.slot.index, is_on)
             case Start():
                 self._drop_shadow(place)
-                place.start = order
+                place.start, place.is_commit_wanted = order, False
             case Retract(turn=turn):
                 self._drop_shadow(place, turn)
             case Commit(turn=turn):
@@ -251,7 +274,7 @@ class Worker:
                 self._stepper.forget(place.slot.index)
                 self._close_utterance(place)
 
-    def _drop_shadow(self, place: _Place, turn: int | None = None) -> None:
+    def _drop_shadow(self, place: Place, turn: int | None = None) -> None:
         """Drop the shadow (only of `turn`, where it is given), begun or waiting."""
         if place.start is not None and turn in (None, place.start.turn):
             place.start = None
@@ -259,80 +282,102 @@ class Worker:
         if answer is not None and not answer.is_committed and turn in (None, answer.turn):
             place.answer = None
             place.gate.retract()
+            self._metrics.wasted_shadows += 1
+            self._metrics.wasted_tokens += answer.said
+            self._metrics.wasted_s += answer.cost_s
+            for name, count in (("wasted_shadows", 1), ("wasted_words", answer.said)):
+                place.wasted[name] = place.wasted.get(name, 0) + count
             self._stepper.retract(place.slot.index)
 
-    def _commit(self, place: _Place, turn: int) -> None:
+    def _commit(self, place: Place, turn: int) -> None:
         if place.start is not None and place.start.turn == turn:
             # The decision was quicker than the thread: what came before it was said to its end
             # or cancelled, so nothing more of that is needed.
             if place.is_answering:
                 self._stepper.cancel(place.slot.index, "")
                 place.answer = None
-            self._begin([place])
+            place.is_commit_wanted = True
+            return
         answer = place.answer
         if answer is None or answer.turn != turn or answer.is_committed:
             return
         self._stepper.commit(place.slot.index)
         answer.is_committed = True
-        answer.is_open = answer.is_open or not answer.has_token
+        answer.is_open = answer.is_open or not answer.said
         self._close_utterance(place)
 
-    def _close_utterance(self, place: _Place) -> None:
+    def _close_utterance(self, place: Place) -> None:
         place.to_hear.clear()
         place.text = ""
         self._follow(place, place.gate.close_utterance())
 
     # --- answers ---------------------------------------------------------------------------
 
-    def _begin_answers(self) -> bool:
-        """Head and first token of every answer that can start; True if there was one."""
-        places = [place for place in self._places.values() if place.can_start]
-        self._begin(places)
-        return bool(places)
-
-    def _begin(self, places: Sequence[_Place]) -> None:
-        self._hear_the_tails(places)
-        places = self._alive(places)
+    def _begin(self, places: Sequence[Place]) -> None:
+        """Head and first token of new answers."""
+        before, commits = self._clock.now(), [p for p in places if p.is_commit_wanted]
+        for place in places:
+            # What is still owed goes in with the answer's own first pass: it is part of its cost.
+            self._tell_unlaid(place, None)
         for place, (head, confidence) in self._for_each("begin", places, self._begin_batch):
             start = place.start
             assert start is not None
             now = self._clock.now()
             place.start = None
-            place.answer = _Answer(start.turn, start.asked, now, head is Head.ANSWER)
+            place.answer = Begun(start.turn, start.asked, now, head is Head.ANSWER)
+            place.answer.cost_s = (now - before) / len(places)
             place.gate.begin()
+            self._metrics.shadows += 1
             stamps = {**place.latents, "asked": start.asked, "head_ready": now}
             self._result(place, HeadReady(start.turn, head, confidence), stamps)
-        self._decode([place for place in self._alive(places) if place.is_answering])
+        if self._ladder.rung < Rung.SHADOWS:
+            self._decode([place for place in self._alive(places) if place.is_answering])
+        for place in self._alive(commits):
+            place.is_commit_wanted = False
+            if place.answer is not None:
+                self._guard(place, partial(self._commit, place, place.answer.turn))
+        self._settle(places)
+        self._is_urgent = True
 
-    def _begin_batch(self, places: Sequence[_Place]) -> list[tuple[Head, float]]:
+    def _begin_batch(self, places: Sequence[Place]) -> list[tuple[Head, float]]:
         texts = [place.start.text if place.start else None for place in places]
         return self._stepper.begin(_indices(places), texts)
 
-    def _continue_answers(self) -> None:
-        for _ in range(TOKENS_PER_TICK):
-            places = [place for place in self._places.values() if place.is_answering]
-            if not places or self._inbox.has_orders:
-                return
-            self._decode(places)
-
-    def _decode(self, places: Sequence[_Place]) -> None:
+    def _decode(self, places: Sequence[Place]) -> None:
+        """The next token of answers under way."""
+        before = self._clock.now()
         for place, (text, is_last) in self._for_each(
             "next", places, lambda some: self._stepper.next(_indices(some))
         ):
             answer = place.answer
             assert answer is not None
             stamps: dict[str, float] = {}
-            if not answer.has_token:
-                answer.has_token = True
+            now = self._clock.now()
+            if not answer.said:
+                answer.first_token = now
+                self._is_urgent = True
                 stamps = {
                     **place.latents,
                     "asked": answer.asked,
                     "head_ready": answer.head_ready,
-                    "first_token": self._clock.now(),
+                    "first_token": now,
                 }
+            answer.said += 1
+            answer.cost_s += (now - before) / len(places)
             answer.is_open = not is_last
             self._metrics.tokens += 1
             self._result(place, TokensReady(answer.turn, text, is_last), stamps)
+            if is_last:
+                self._count_answer(place, answer)
+        self._settle(places)
+
+    def _count_answer(self, place: Place, answer: Begun) -> None:
+        counts = dict(place.wasted)
+        if self._counts is not None:
+            counts |= self._counts.counts(place.slot.index)
+        place.wasted = {}
+        if counts:
+            self._result(place, AnswerCounted(answer.turn, counts), {})
 
     # --- audio -----------------------------------------------------------------------------
 
@@ -340,6 +385,7 @@ class Worker:
         for slot, chunks in post.audio.items():
             place = self._places.get(slot)
             if place is not None:
+                self._active[slot.index] = place
                 before = place.cutter.dropped
                 for chunk in chunks:
                     place.cutter.add(chunk, now)
@@ -347,37 +393,16 @@ class Worker:
         for slot, frame in post.pictures.items():
             place = self._places.get(slot)
             if place is not None:
+                self._active[slot.index] = place
                 self._metrics.outdated_pictures += place.picture is not None
                 place.picture = (frame, now)
 
-    def _listen(self) -> None:
-        """One window of every slot is judged; then what waits for the encoder, for a while."""
-        self._judge([place for place in self._places.values() if place.cutter])
-        for _ in range(WINDOWS_PER_TICK):
-            places = [place for place in self._places.values() if place.to_hear]
-            self._encode(places)
-            if not places or self._inbox.has_orders:
-                return
-
-    def _hear_the_tails(self, places: Sequence[_Place]) -> None:
-        """All that these answers are to be based on goes into the caches."""
-
-        def has_tail(place: _Place) -> bool:
-            start = place.start
-            if start is None or start.text is not None or not place.cutter:
-                return False
-            return start.tail_pts is None or place.cutter[0].end - WINDOW < start.tail_pts
-
-        while waiting := [place for place in self._alive(places) if has_tail(place)]:
-            self._judge(waiting)
-        while waiting := [place for place in self._alive(places) if place.to_hear]:
-            self._encode(waiting)
-
-    def _judge(self, places: Sequence[_Place]) -> None:
+    def _judge(self, places: Sequence[Place]) -> None:
+        """One window of each goes through the VAD."""
         windows = {place.slot: place.cutter.take() for place in places}
         self._metrics.windows += len(places)
 
-        def judge(some: Sequence[_Place]) -> list[float]:
+        def judge(some: Sequence[Place]) -> list[float]:
             batch = np.stack([windows[place.slot].samples for place in some])  # [B, 512]
             return [float(p) for p in self._vad.judge(_indices(some), batch)]
 
@@ -386,68 +411,92 @@ class Worker:
             self._result(place, VoiceActivity(window.end, probability), _arrival(window))
             hear = place.gate.add(window, probability, place.has_shadow)
             self._guard(place, partial(self._follow, place, hear))
+        self._settle(places)
 
-    def _follow(self, place: _Place, hear: Hear) -> None:
+    def _follow(self, place: Place, hear: Hear) -> None:
         """Do what the hearing gate says."""
         if hear.opens:
+            place.is_look_due = True
             self._stepper.open_utterance(place.slot.index)
         if hear.forgets:
             self._stepper.forget(place.slot.index)
             place.to_hear.clear()
             if place.text:
                 place.text = ""
+                self._tell_unlaid(place, None)
                 self._result(place, TranscriptChanged("", hear.pts), {})
-        place.to_hear.extend(hear.windows)
+        now = self._clock.now()
+        place.to_hear.extend((window, now) for window in hear.windows)
         while len(place.to_hear) > WAITING_WINDOWS:
             place.to_hear.popleft()
             self._metrics.dropped_windows += 1
 
-    def _encode(self, places: Sequence[_Place]) -> None:
-        windows = {place.slot: place.to_hear.popleft() for place in places}
+    def _hear(self, places: Sequence[Place]) -> None:
+        """One window of each goes through the encoder."""
+        windows = {place.slot: place.to_hear.popleft()[0] for place in places}
         self._metrics.encoded += len(places)
 
-        def hear(some: Sequence[_Place]) -> list[bool]:
+        def hear(some: Sequence[Place]) -> list[bool]:
             batch = np.stack([windows[place.slot].samples for place in some])  # [B, 512]
             return self._stepper.hear(_indices(some), batch)
 
         for place, has_changed in self._for_each("hear", places, hear):
-            window, now = windows[place.slot], self._clock.now()
-            place.latents["audio_latents_ready"] = now
+            window = windows[place.slot]
+            self._owe(place, has_words=True)
             if has_changed:
                 place.text = self._stepper.transcript(place.slot.index)
-                stamps = {**_arrival(window), "audio_latents_ready": now}
-                self._result(place, TranscriptChanged(place.text, window.end), stamps)
+                event = TranscriptChanged(place.text, window.end)
+                place.unlaid.append(Unlaid(event, _arrival(window), "audio_latents_ready"))
+            elif not place.owed:
+                place.latents["audio_latents_ready"] = self._clock.now()
+        self._settle(places)
+
+    # --- into the cache --------------------------------------------------------------------
+
+    def _lay(self, places: Sequence[Place]) -> None:
+        """A few positions of each go into the cache."""
+        lays = self._lays
+        assert lays is not None
+        self._for_each("lay", places, lambda some: lays.lay(_indices(some)))
+        self._settle(places)
+
+    def _owe(self, place: Place, has_words: bool) -> None:
+        """Something came in: how much of it is not in the cache yet?"""
+        before = place.owed
+        place.owed = self._lays.owed(place.slot.index) if self._lays is not None else 0
+        if place.owed > before:
+            place.owed_since = place.owed_since if before else self._clock.now()
+            place.owes_words = has_words or (place.owes_words and before > 0)
+
+    def _settle(self, places: Iterable[Place]) -> None:
+        """What is in the cache now is told."""
+        for place in self._alive(places):
+            self._owe(place, has_words=False)
+            if not place.owed:
+                place.owes_words = False
+                self._tell_unlaid(place, self._clock.now())
+
+    def _tell_unlaid(self, place: Place, ready: float | None) -> None:
+        """Events that waited for the cache. `ready` is when their latents were there; None when an
+        answer or a cut came between, so that it can't be said."""
+        unlaid, place.unlaid = place.unlaid, []
+        for one in unlaid:
+            if ready is not None:
+                place.latents[one.ready] = ready
+                one.stamps[one.ready] = ready
+            self._result(place, one.event, one.stamps)
 
     # --- pictures --------------------------------------------------------------------------
 
-    def _pictures_are_next(self) -> bool:
-        if all(place.picture is None for place in self._places.values()):
-            self._ticks_without_pictures = 0
-            return False
-        if self._hold_left_s() > 0.0:
-            return False
-        if self._ticks_without_pictures >= PATIENCE or not self._has_talk():
-            return True
-        self._ticks_without_pictures += 1
-        return False
-
-    def _hold_left_s(self) -> float:
-        """Seconds for which pictures are to be held back."""
-        if not any(p.gate.may_be_over and not p.has_shadow for p in self._places.values()):
-            return 0.0
-        oldest = min(p.picture[1] for p in self._places.values() if p.picture is not None)
-        return max(0.0, oldest + HOLD_S - self._clock.now())
-
-    def _look(self) -> None:
-        """The pictures that wait longest are converted and looked at."""
-        self._ticks_without_pictures = 0
-        waiting = [(p.picture, p) for p in self._places.values() if p.picture is not None]
-        waiting.sort(key=lambda pair: pair[0][1])
+    def _look(self, places: Sequence[Place]) -> None:
+        """The pictures that wait are converted and go through the encoder."""
         pixels: dict[Slot, Picture] = {}
         taken: dict[Slot, tuple[VideoFrame, float]] = {}
-        places: list[_Place] = []
-        for picture, place in waiting[:PICTURES_PER_TICK]:
-            place.picture = None
+        ready: list[Place] = []
+        for place in places:
+            picture, place.picture = place.picture, None
+            assert picture is not None
+            place.looked, place.is_look_due = self._clock.now(), False
             try:
                 pixels[place.slot] = picture[0].pixels.rgb(*self._stepper.picture_size)
             except Exception as error:  # one bad picture is no reason to end a conversation
@@ -455,65 +504,97 @@ class Worker:
                 self._result(place, StageFailed("camera", _sentence(error), is_fatal=False), {})
                 continue
             taken[place.slot] = picture
-            places.append(place)
+            ready.append(place)
 
-        def look(some: Sequence[_Place]) -> list[bool]:
+        def look(some: Sequence[Place]) -> list[bool]:
             batch = np.stack([pixels[place.slot] for place in some])  # [B, H, W, 3]
             return self._stepper.look(_indices(some), batch)
 
-        for place, has_changed in self._for_each("look", places, look):
+        for place, has_changed in self._for_each("look", ready, look):
             frame, dequeued = taken[place.slot]
-            now = self._clock.now()
-            place.latents["picture_latents_ready"] = now
             self._metrics.pictures += 1
-            stamps = {
-                "arrived": frame.arrived,
-                "dequeued": dequeued,
-                "picture_latents_ready": now,
-            }
-            self._result(place, PictureSeen(frame.pts, has_changed), stamps)
+            self._owe(place, has_words=False)
+            event = PictureSeen(frame.pts, has_changed)
+            stamps = {"arrived": frame.arrived, "dequeued": dequeued}
+            place.unlaid.append(Unlaid(event, stamps, "picture_latents_ready"))
+        self._settle(places)
 
     # --- results and failures --------------------------------------------------------------
 
-    def _result(self, place: _Place, event: Event, stamps: dict[str, float]) -> None:
+    def _result(self, place: Place, event: Event, stamps: dict[str, float]) -> None:
+        if not self._results:
+            self._results_since = self._clock.now()
         self._results.setdefault(place.slot, []).append(Delivery(event, stamps))
 
-    def _alive(self, places: Sequence[_Place]) -> list[_Place]:
+    def _alive(self, places: Iterable[Place]) -> list[Place]:
         return [place for place in places if place.slot in self._places]
 
     def _for_each(
         self,
         step: str,
-        places: Sequence[_Place],
-        call: Callable[[Sequence[_Place]], Sequence[R]],
-    ) -> list[tuple[_Place, R]]:
-        """One batched step. Where it fails each place is tried alone, and who fails again ends."""
+        places: Sequence[Place],
+        call: Callable[[Sequence[Place]], Sequence[R]],
+    ) -> list[tuple[Place, R]]:
+        """One batched step. Where it fails, whom it fails for ends and the others are served."""
         if not places:
             return []
         self._metrics.count(step, len(places))
         try:
             return list(zip(places, call(places), strict=True))
+        except SlotFailed as failed:
+            at = len(failed.done)
+            # What it holds is what `call` would have returned: only its type is not known here.
+            done: list[tuple[Place, R]] = list(zip(places, failed.done, strict=False))  # type: ignore[arg-type]
+            cause = failed.__cause__
+            self._fail(places[at], cause if isinstance(cause, Exception) else failed)
+            return done + self._for_each(step, places[at + 1 :], call)
         except Exception as error:  # noqa: BLE001 - any error of a model ends one conversation only
             if len(places) == 1:
                 self._fail(places[0], error)
                 return []
-            return [pair for place in places for pair in self._for_each(step, [place], call)]
+            if _is_out_of_memory(error):  # half as many may fit
+                self._exhausted()
+                half = (len(places) + 1) // 2
+                parts = (places[:half], places[half:])
+            else:
+                parts = tuple([place] for place in places)
+            return [pair for part in parts for pair in self._for_each(step, part, call)]
 
-    def _guard(self, place: _Place, act: Callable[[], object]) -> None:
+    def _guard(self, place: Place, act: Callable[[], object]) -> None:
         try:
             act()
         except Exception as error:  # noqa: BLE001 - any error of a model ends one conversation only
             self._fail(place, error)
 
-    def _fail(self, place: _Place, error: Exception) -> None:
+    def _fail(self, place: Place, error: Exception) -> None:
         """The model can't go on with this conversation; the others are not concerned."""
         log.error("the model failed", exc_info=error, extra={"slot": place.slot.index})
         self._metrics.failures += 1
-        self._places.pop(place.slot, None)
-        self._result(place, StageFailed("model", _sentence(error), is_fatal=True), {})
+        why = _sentence(error)
+        if _is_out_of_memory(error):
+            self._exhausted()
+            why = f"the device has no memory left for this conversation ({why})"
+        self._drop(place)
+        self._result(place, StageFailed("model", why, is_fatal=True), {})
+
+    def _exhausted(self) -> None:
+        """Memory ran out: nobody new until there has been calm."""
+        self._metrics.exhausted += 1
+        if self._ladder.exhausted():
+            self._tell_load()
 
 
-def _indices(places: Sequence[_Place]) -> list[int]:
+_STEPS: dict[str, Callable[[Worker, Sequence[Place]], None]] = {
+    "judge": Worker._judge,  # pyright: ignore[reportPrivateUsage] - the same file's
+    "hear": Worker._hear,  # pyright: ignore[reportPrivateUsage]
+    "lay": Worker._lay,  # pyright: ignore[reportPrivateUsage]
+    "begin": Worker._begin,  # pyright: ignore[reportPrivateUsage]
+    "next": Worker._decode,  # pyright: ignore[reportPrivateUsage]
+    "look": Worker._look,  # pyright: ignore[reportPrivateUsage]
+}
+
+
+def _indices(places: Sequence[Place]) -> list[int]:
     return [place.slot.index for place in places]
 
 
@@ -523,3 +604,10 @@ def _arrival(window: Window) -> dict[str, float]:
 
 def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's own error, and those of PyTorch and ONNX Runtime by what they say."""
+    text = f"{type(error).__name__} {error}".lower()
+    signs = ("out of memory", "outofmemory", "failed to allocate", "bad_alloc", "bad allocation")
+    return isinstance(error, MemoryError) or any(sign in text for sign in signs)

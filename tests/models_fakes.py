@@ -42,6 +42,7 @@ class WritingStepper:
         self.held: dict[str, threading.Event] = {}
         self.reached: dict[str, threading.Event] = {}
         self.on_next: Callable[[], None] = lambda: None
+        self.forgets = False  # results are missing
         self._slots = slots
         self._windows = [0] * slots
         self._said = [0] * slots
@@ -123,7 +124,7 @@ class WritingStepper:
         for slot in slots:
             self._said[slot] += 1
             tokens.append((f" {self._said[slot]}", self._said[slot] >= self.words))
-        return tokens
+        return tokens[1:] if self.forgets else tokens
 
     def retract(self, slot: int) -> None:
         self._note("retract", slot)

@@ -267,18 +267,20 @@ def test_a_cancel_waits_for_one_step_of_the_answer_only() -> None:
 
 def test_audio_is_not_starved_by_a_long_answer() -> None:
     async def test() -> None:
-        stepper, one, two = WritingStepper(words=100), Caller(), Caller()
+        stepper, one, two = WritingStepper(words=30), Caller(), Caller()
         async with running(stepper) as engine:
             first, second = engine.open(one), engine.open(two)
             hold = stepper.hold("next")
             engine.start(first, 1, "hello", None)
             await reached(stepper, "next")
+            engine.commit(first, 1)
             engine.hear(second, windows(0, [0.9] * 4))
             engine.look(second, picture(3))
             hold.set()
             await one.until_last_token(1)
+            await two.until(lambda events: any(isinstance(e, PictureSeen) for e in events))
         names = stepper.names()
-        assert names.index("look") < len(names) - 60
+        assert names.count("hear") == 4
         last_hear = len(names) - 1 - names[::-1].index("hear")
         assert names[:last_hear].count("next") < 20
 
@@ -550,5 +552,99 @@ def test_a_caller_that_fails_does_not_keep_results_from_the_next(
             engine.start(second, 1, "hello", None)
             await caller.until_last_token(1)
         assert "failed to take its results" in caplog.text
+
+    go(test)
+
+
+# What can go wrong ----------------------------------------------------------------------------
+
+
+def test_a_step_that_never_returns_ends_every_conversation_and_the_engine_can_be_stopped() -> None:
+    async def test() -> None:
+        stepper, one, two = WritingStepper(), Caller(), Caller()
+        loop = asyncio.get_running_loop()
+        engine = ThreadedEngine(lambda: stepper, LevelVad, 2, loop, hangs_s=0.05, watch_s=0.01)
+        await engine.ready()
+        first, _ = engine.open(one), engine.open(two)
+        hold = stepper.hold("begin")
+        engine.start(first, 1, "hello", None)
+        for caller in (one, two):
+            await caller.until(lambda events: any(isinstance(e, StageFailed) for e in events))
+            failure = caller.of(StageFailed)[0]
+            assert isinstance(failure, StageFailed) and failure.is_fatal
+            assert failure.why == "a step of the model (begin) takes longer than 0.05 s"
+        assert "begin" in await engine.ended()
+        with pytest.raises(EngineDied, match=r"a step of the model \(begin\)"):
+            engine.open(one)
+        await engine.stop()
+        told = len(one.events)
+        hold.set()  # it returns after all: nobody hears of it
+        await asyncio.to_thread(engine._thread.join, 10)
+        await asyncio.sleep(0)
+        assert len(one.events) == told
+
+    go(test)
+
+
+def test_a_step_that_is_late_is_no_end() -> None:
+    async def test() -> None:
+        stepper, caller = WritingStepper(), Caller()
+        loop = asyncio.get_running_loop()
+        engine = ThreadedEngine(lambda: stepper, LevelVad, 1, loop, hangs_s=30.0, watch_s=0.01)
+        await engine.ready()
+        slot = engine.open(caller)
+        hold = stepper.hold("begin")
+        engine.start(slot, 1, "hello", None)
+        await reached(stepper, "begin")
+        await asyncio.sleep(0.05)  # real: the thread is looked at a few times
+        hold.set()
+        await caller.until_last_token(1)
+        assert engine.metrics.slowest_s["begin"] >= 0.05
+        assert engine.metrics.late["shadow"] >= 1
+        await engine.stop()
+
+    go(test)
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+
+    def take(self, deliveries: list[Delivery]) -> None:
+        self.deliveries += deliveries
+
+
+def test_the_slot_of_an_owner_that_vanished_is_free_for_the_next() -> None:
+    async def test() -> None:
+        stepper, caller = WritingStepper(words=10**9), Caller()
+        async with running(stepper, slots=1) as engine:
+            owner: Owner | None = Owner()
+            assert owner is not None
+            slot = engine.open(owner.take)
+            engine.start(slot, 1, "hello", None)
+            engine.commit(slot, 1)
+            with pytest.raises(EngineFull):
+                engine.open(caller)
+            owner = None
+            again = engine.open(caller)
+            assert again.generation == slot.generation + 1
+            assert engine.metrics.vanished == 1
+            engine.start(again, 2, "hello", None)
+            await caller.until(lambda events: any(isinstance(e, TokensReady) for e in events))
+
+    go(test)
+
+
+def test_nobody_new_is_taken_at_the_top_of_the_overload_ladder() -> None:
+    async def test() -> None:
+        stepper, caller = WritingStepper(), Caller()
+        async with running(stepper) as engine:
+            engine.metrics.rung = 4
+            with pytest.raises(EngineFull, match="more work than it can do.*come again in") as full:
+                engine.open(caller)
+            assert full.value.retry_after_s > 0
+            assert engine.metrics.refused == 1
+            engine.metrics.rung = 3
+            engine.open(caller)
 
     go(test)

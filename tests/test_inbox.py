@@ -49,14 +49,15 @@ def test_only_the_newest_picture_waits() -> None:
     assert inbox.dropped_pictures == 2
 
 
-def test_an_order_that_waits_is_seen_without_taking_it() -> None:
+def test_what_waits_is_seen_without_taking_it() -> None:
     inbox: Inbox[str] = Inbox(2)
-    inbox.put_audio(SLOT, chunk(0))
-    assert not inbox.has_orders
-    inbox.put("a")
-    assert inbox.has_orders
+    assert not inbox.has_post
+    inbox.put("stop")
+    assert inbox.has_post
     inbox.take(0.0)
-    assert not inbox.has_orders
+    assert not inbox.has_post
+    inbox.put_audio(SLOT, chunk(0))
+    assert inbox.has_post
 
 
 def test_a_sleeper_is_woken_by_what_comes() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visavis.models.slots import SlotTable
+from visavis.models.slots import CLUMSY, SlotTable
 from visavis.runtime.errors import EngineFull
 from visavis.runtime.events import Event, Head, HeadReady, StageFailed, TokensReady, VoiceActivity
 from visavis.runtime.protocols import Delivery, Slot
@@ -75,3 +75,41 @@ def test_everyone_is_told_of_the_end() -> None:
     table.fail_all("engine", "the device is gone")
     failure = StageFailed("engine", "the device is gone", is_fatal=True)
     assert (one.events, two.events) == ([failure], [failure])
+
+
+class Owner:
+    def __init__(self, is_clumsy: bool = False) -> None:
+        self.is_clumsy = is_clumsy
+        self.count = 0
+
+    def take(self, deliveries: list[Delivery]) -> None:
+        if self.is_clumsy:
+            raise RuntimeError("dropped it")
+        self.count += len(deliveries)
+
+
+def test_an_owner_that_is_gone_does_not_keep_its_slot() -> None:
+    table = SlotTable(2)
+    stays, goes = Owner(), Owner()
+    table.open(stays.take)
+    slot = table.open(goes.take)
+    assert table.gone() == []
+    del goes
+    assert table.gone() == [slot]
+    table.deliver(slot, given(VoiceActivity(512, 0.1)))
+    assert (table.undelivered, table.vanished) == (1, 1)
+
+
+def test_who_fails_again_and_again_to_take_results_counts_as_gone() -> None:
+    table, owner = SlotTable(1), Owner(is_clumsy=True)
+    slot = table.open(owner.take)
+    event = given(VoiceActivity(512, 0.1))
+    for _ in range(CLUMSY - 1):
+        table.deliver(slot, event)
+    assert table.gone() == []
+    owner.is_clumsy = False
+    table.deliver(slot, event)
+    owner.is_clumsy = True
+    for _ in range(CLUMSY):
+        table.deliver(slot, event)
+    assert table.gone() == [slot]

@@ -1,0 +1,63 @@
+"""What each kind of step costs, measured once before the first conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..runtime.clock import Clock
+from ..runtime.frames import WINDOW
+from .scheduler import Costs
+from .stepper import Lays, Stepper
+from .vad import Vad
+
+TIMES = 3
+"""The shortest of so many counts: a machine that starts up has other things to do."""
+LARGEST = 64
+"""Slots of the largest batch that is measured."""
+
+
+def measured_costs(stepper: Stepper, vad: Vad, slots: int, clock: Clock) -> Costs:
+    """Every kind of step for one slot and for all of them; the slots are fresh afterwards."""
+    costs = Costs()
+    largest = min(slots, LARGEST)
+    alone = _seconds(stepper, vad, 1, clock)
+    together = _seconds(stepper, vad, largest, clock) if largest > 1 else alone
+    for step, seconds in alone.items():
+        costs.measured(step, seconds, largest, together[step])
+    return costs
+
+
+def _seconds(stepper: Stepper, vad: Vad, size: int, clock: Clock) -> dict[str, float]:
+    """The shortest time of each kind of step for slots 0 … size - 1."""
+    slots = list(range(size))
+    windows = np.zeros((size, WINDOW), np.float32)
+    width, height = stepper.picture_size
+    pictures = np.zeros((size, height, width, 3), np.uint8)
+    found: dict[str, float] = {}
+
+    def measure(step: str, act: Callable[[], object]) -> None:
+        began = clock.now()
+        act()
+        found[step] = min(clock.now() - began, found.get(step, float("inf")))
+
+    for _ in range(TIMES):
+        for slot in slots:
+            stepper.reset(slot)
+            stepper.open_utterance(slot)
+        measure("judge", lambda: vad.judge(slots, windows))
+        measure("hear", lambda: stepper.hear(slots, windows))
+        measure("look", lambda: stepper.look(slots, pictures))
+        if isinstance(stepper, Lays):
+            measure("lay", lambda: stepper.lay(slots))
+            while any(stepper.lay(slots)):
+                pass
+        measure("begin", lambda: stepper.begin(slots, [None] * size))
+        measure("next", lambda: stepper.next(slots))
+        # What an answer's first token takes is both.
+    for slot in slots:
+        stepper.reset(slot)
+        vad.reset(slot)
+    found["begin"] += found["next"]
+    return found
