@@ -59,6 +59,38 @@ def serve(settings: Settings) -> int:
     return 0
 
 
+class HostedServer:
+    """The server inside a program that has an event loop of its own: no signal is handled, nothing
+    is printed, no logging is set up. `await run()` it; `stop()` ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Reads files and listens, so it blocks: make it before the event loop runs, or on a
+        thread. Raises `ConfigError` as `serve` does."""
+        access, settings = take_keys(settings)
+        check_binding(settings, needs_key=access.needs_key)
+        tls = tls_context(settings.server)
+        self._listening = _listen(settings.server)
+        try:
+            self._server = _Server(settings, self._listening, access, tls, is_hosted=True)
+        except BaseException:
+            self._listening.close()
+            raise
+        self.port = int(self._listening.getsockname()[1])
+        """Where it listens."""
+
+    async def run(self) -> str:
+        """Until `stop`, or until the pipeline dies; returns why it ended."""
+        try:
+            await self._server.serve(sockets=[self._listening])
+        finally:
+            self._listening.close()
+        return self._server.death or "it was stopped"
+
+    def stop(self) -> None:
+        """Every conversation is told; `run` returns within some seconds. Event loop only."""
+        self._server.should_exit = True
+
+
 def _log_without_secrets() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -101,14 +133,18 @@ class _Server(uvicorn.Server):
         listening: socket.socket,
         access: Access,
         tls: ssl.SSLContext | None,
+        *,
+        is_hosted: bool = False,
     ) -> None:
-        """Imports and finds everything; nothing runs yet."""
+        """Imports and finds everything; nothing runs yet. One that `is_hosted` leaves the process
+        alone."""
         limits = settings.limits
         proxies = settings.server.trusted_proxies
         self.death: str | None = None
         self._settings = settings
         self._listening = listening
         self._access = access
+        self._is_hosted = is_hosted
         application = app(
             settings,
             make_pipeline(settings),
@@ -143,14 +179,14 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if self.started and not self._is_hosted:
             _greet(self._settings, self._listening, self._access)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """uvicorn's own raises the signal again afterwards, which would end in a traceback."""
         loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
+        signals = () if self._is_hosted else (signal.SIGINT, signal.SIGTERM)
         for number in signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
