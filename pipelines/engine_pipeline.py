@@ -7,8 +7,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ..runtime.abilities import abilities_of
 from ..runtime.audio_path import audio_path_of
 from ..runtime.clock import Clock
+from ..runtime.frames import Pixels
+from ..runtime.item_input import EncodedPicture
 from ..runtime.ledger import LatencyTotals
 from ..runtime.protocols import Engine, Transport, Voice
 from ..runtime.runner import SessionRunner
@@ -90,6 +93,7 @@ class EnginePipeline:
             now=self._clock.now(),
             process_totals=self.totals,
             audio_path=audio_path_of(transport),
+            abilities=abilities_of(self._engine),
         )
         runner = SessionRunner(
             session,
@@ -101,6 +105,7 @@ class EnginePipeline:
             model=f"visavis-{self.name}",
             voice_name=settings.voice.name,
             wanted=transport.wanted if isinstance(transport, Tapped) else None,
+            open_picture=_open_picture,
         )
         runner.open()
         return runner
@@ -111,3 +116,10 @@ class EnginePipeline:
             await self._engine.stop()
         if self._voice is not None:
             await self._voice.stop()
+
+
+def _open_picture(picture: EncodedPicture) -> Pixels:
+    """PyAV is imported with the first picture; a server has imported it with WebRTC by then."""
+    from ..transports.pictures import EncodedPixels
+
+    return EncodedPixels(picture)

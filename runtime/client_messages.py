@@ -1,7 +1,9 @@
 """What the client's messages mean: JSON objects in, events for the session and replies out.
 
 Pure but for the session's configuration, which it merges updates into. Anything it can't use raises
-`BadInput`, which the runner turns into an `error` message that names the client's event.
+`BadInput`, which the runner turns into an `error` message that names the client's event. Audio
+(`input_audio_buffer.append`, and `input_audio` of an item) is not decoded here: the runner sees to
+it before it asks.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from . import messages
+from .abilities import Abilities
+from .audio_path import AudioPath
 from .errors import BadInput
 from .events import (
     AnswerRequested,
@@ -19,18 +23,22 @@ from .events import (
     CameraChanged,
     CancelRequested,
     Event,
+    ItemAudioBegun,
     ItemCreated,
     ItemDeleted,
     ItemRequested,
     ItemTruncated,
+    PlaybackReported,
     SessionUpdated,
 )
+from .item_input import read_item
+from .realtime_config import SessionConfig, VoiceId, default_config, merged, parsed, updated
+from .response_options import read_options
 
-MAX_TEXT = 8_000
-"""Characters of one typed text or of the instructions."""
-MAX_CONFIG_DEPTH = 8
-MAX_METADATA = 16
-"""Entries of a response's metadata (the published API's limit)."""
+__all__ = ["ClientMessages", "Translated", "default_config", "merged"]
+
+MAX_NAME = 512
+"""Characters of a type or an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,55 +47,8 @@ class Translated:
 
     events: tuple[Event, ...] = ()
     replies: tuple[messages.Message, ...] = ()
-
-
-def default_config(session_id: str, *, model: str, voice: str) -> dict[str, object]:
-    """The `session` object of session.created."""
-    return {
-        "type": "realtime",
-        "object": "realtime.session",
-        "id": session_id,
-        "model": model,
-        "instructions": "",
-        "output_modalities": ["audio"],
-        "tools": [],
-        "tool_choice": "auto",
-        "audio": {
-            "input": {
-                "format": {"type": "audio/pcm", "rate": 24000},
-                "transcription": {"model": model},
-                "turn_detection": {
-                    "type": "semantic_vad",
-                    "eagerness": "auto",
-                    "create_response": True,
-                    "interrupt_response": True,
-                },
-            },
-            "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": voice},
-        },
-    }
-
-
-def merged(config: Mapping[str, object], update: Mapping[str, object]) -> dict[str, object]:
-    """`config` with `update` laid over it, object by object; null and lists replace."""
-    return _merge(config, update, depth=0)
-
-
-def _merge(
-    config: Mapping[str, object], update: Mapping[str, object], depth: int
-) -> dict[str, object]:
-    if depth >= MAX_CONFIG_DEPTH:
-        raise BadInput(f"session is nested deeper than {MAX_CONFIG_DEPTH} levels", param="session")
-    result = dict(config)
-    for name, value in update.items():
-        old = result.get(name)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            result[name] = _merge(
-                cast(Mapping[str, object], old), cast(Mapping[str, object], value), depth + 1
-            )
-        else:
-            result[name] = value
-    return result
+    audio: str | None = None
+    """Base64 of an item's own audio: it is fed between the events, which begin and commit it."""
 
 
 @dataclass(slots=True)
@@ -96,6 +57,30 @@ class ClientMessages:
 
     config: dict[str, object] = field(default_factory=dict[str, object])
     """The session's configuration as the client sees it."""
+    abilities: Abilities = field(default_factory=Abilities)
+    path: AudioPath = AudioPath.TRACK
+    own_voice: str = ""
+    """The voice the session began with, which can always be had; read from `config` when empty."""
+    count: int = 0
+    """Items that were given a name here."""
+
+    def __post_init__(self) -> None:
+        if self.config and not self.own_voice:
+            voice = self.checked.audio.output.voice
+            self.own_voice = voice.id if isinstance(voice, VoiceId) else voice
+
+    @property
+    def checked(self) -> SessionConfig:
+        """The configuration in its checked form."""
+        return parsed(self.config)
+
+    def configure(self, update: Mapping[str, object]) -> SessionConfig:
+        """Lay `update` over the configuration. Raises `BadInput` and changes nothing."""
+        config = updated(self.config, update)
+        checked = parsed(config)
+        self.abilities.check(checked, self.own_voice)
+        self.config = config
+        return checked
 
     def translate(self, message: Mapping[str, object]) -> Translated:
         """Raises `BadInput` for what can't be used; the session goes on."""
@@ -103,21 +88,33 @@ class ClientMessages:
         event_id = _optional_text(message, "event_id")
         match kind:
             case "session.update":
-                return self._update(_mapping(message, "session"))
+                checked = self.configure(_mapping(message, "session"))
+                reply = messages.session_updated(self.config)
+                return Translated((SessionUpdated(checked),), (reply,))
             case "conversation.item.create":
-                return Translated((self._item_created(message, event_id),))
+                return self._item_created(message, event_id)
             case "conversation.item.retrieve":
                 return Translated((ItemRequested(_text(message, "item_id"), event_id),))
             case "conversation.item.delete":
                 return Translated((ItemDeleted(_text(message, "item_id"), event_id),))
             case "conversation.item.truncate":
                 end_ms = _number(message, "audio_end_ms")
-                return Translated((ItemTruncated(_text(message, "item_id"), end_ms, event_id),))
+                index = _number(message, "content_index") if "content_index" in message else 0
+                item_id = _text(message, "item_id")
+                return Translated((ItemTruncated(item_id, end_ms, event_id, index),))
             case "response.create":
                 return Translated((self._answer_requested(message, event_id),))
             case "response.cancel":
-                return Translated((CancelRequested(event_id),))
+                response_id = _optional_text(message, "response_id")
+                return Translated((CancelRequested(event_id, response_id=response_id),))
             case "output_audio_buffer.clear":
+                if self.path is AudioPath.MESSAGES:
+                    raise BadInput(
+                        "there is no output audio buffer where audio comes in messages: stop "
+                        "playing, and send conversation.item.truncate",
+                        code="webrtc_only",
+                        param="type",
+                    )
                 return Translated((CancelRequested(event_id, is_quiet=True),))
             case "input_audio_buffer.commit":
                 return Translated((AudioCommitted(event_id),))
@@ -134,6 +131,13 @@ class ClientMessages:
                 if not isinstance(is_on, bool):
                     raise BadInput(f"is_on is {is_on!r}: true or false is needed", param="is_on")
                 return Translated((CameraChanged(is_on),))
+            case "visavis.playback":
+                if self.path is AudioPath.TRACK:
+                    raise BadInput(
+                        "what was played is known from the media track: send nothing", param="type"
+                    )
+                played_ms = _number(message, "audio_ms")
+                return Translated((PlaybackReported(_text(message, "item_id"), played_ms),))
             case _:
                 raise BadInput(
                     f"message type {kind[:80]!r} is not known here",
@@ -141,113 +145,57 @@ class ClientMessages:
                     param="type",
                 )
 
-    def _update(self, update: Mapping[str, object]) -> Translated:
-        kind = update.get("type", "realtime")
-        if kind != "realtime":
+    def _item_created(self, message: Mapping[str, object], event_id: str | None) -> Translated:
+        fields = _mapping(message, "item")
+        new = read_item(fields)
+        item_id = _optional_text(fields, "id", "item.id")
+        previous = _optional_text(message, "previous_item_id")
+        if new.audio is None:
+            return Translated((ItemCreated(new.text, item_id, event_id, previous, new),))
+        if self.path is AudioPath.TRACK:
             raise BadInput(
-                f"session.type is {kind!r}: this server has 'realtime'", param="session.type"
-            )
-        own = ("id", "object", "model")  # ours to say
-        config = merged(self.config, {k: v for k, v in update.items() if k not in own})
-        instructions = config.get("instructions") or ""
-        if not isinstance(instructions, str) or len(instructions) > MAX_TEXT:
-            raise BadInput(
-                f"instructions must be a text of at most {MAX_TEXT} characters",
-                param="session.instructions",
-            )
-        event = SessionUpdated(instructions, _has_turn_detection(config))
-        self.config = config
-        return Translated((event,), (messages.session_updated(config),))
-
-    def _item_created(self, message: Mapping[str, object], event_id: str | None) -> ItemCreated:
-        item = _mapping(message, "item")
-        kind, role = item.get("type", "message"), item.get("role", "user")
-        if kind != "message" or role != "user":
-            raise BadInput(
-                f"an item of type {kind!r} and role {role!r} can't be used: "
-                "only the user's messages can be added",
-                code="unsupported_item",
-                param="item",
-            )
-        parts = item.get("content")
-        if not isinstance(parts, list) or not parts:
-            raise BadInput("item.content is empty: a text is needed", param="item.content")
-        texts: list[str] = []
-        for index, part in enumerate(cast(list[object], parts)):
-            where = f"item.content[{index}]"
-            fields: Mapping[str, object] = {}
-            if isinstance(part, Mapping):
-                fields = cast(Mapping[str, object], part)
-            text = fields.get("text")
-            if fields.get("type") != "input_text" or not isinstance(text, str):
-                raise BadInput(
-                    f"{where} is not an input_text: audio and pictures come over media tracks",
-                    code="unsupported_content",
-                    param=where,
-                )
-            texts.append(text)
-        text = "\n".join(texts).strip()
-        if not text:
-            raise BadInput("item.content has no text in it", param="item.content")
-        if len(text) > MAX_TEXT:
-            raise BadInput(
-                f"the text has {len(text)} characters: {MAX_TEXT} is the most",
-                code="string_above_max_length",
+                "audio comes over the media track of this connection, not in items",
+                code="unsupported_content",
                 param="item.content",
             )
-        item_id = _optional_text(item, "id")
-        return ItemCreated(text, item_id, event_id)
-
-    @staticmethod
-    def _answer_requested(message: Mapping[str, object], event_id: str | None) -> AnswerRequested:
-        options = message.get("response")
-        metadata: object = None
-        if isinstance(options, Mapping):
-            metadata = cast(Mapping[str, object], options).get("metadata")
-        elif options is not None:
-            raise BadInput("response is not an object", param="response")
-        if metadata is None:
-            return AnswerRequested(None, event_id)
-        if not isinstance(metadata, Mapping):
-            raise BadInput("response.metadata is not an object", param="response.metadata")
-        entries = cast(Mapping[str, object], metadata)
-        if len(entries) > MAX_METADATA or any(
-            not isinstance(value, str) or len(value) > 512 for value in entries.values()
-        ):
+        if new.text or new.pictures:
             raise BadInput(
-                f"response.metadata takes {MAX_METADATA} texts of at most 512 characters",
-                param="response.metadata",
+                "item.content has audio and something else: send them as two items",
+                code="unsupported_content",
+                param="item.content",
             )
-        return AnswerRequested(dict(entries), event_id)
+        if item_id is None:
+            self.count += 1
+            item_id = f"item_audio_{self.count}"
+        begun = ItemAudioBegun(item_id, event_id, previous)
+        return Translated((begun, AudioCommitted(event_id, item_id)), audio=new.audio)
+
+    def _answer_requested(
+        self, message: Mapping[str, object], event_id: str | None
+    ) -> AnswerRequested:
+        fields = message.get("response")
+        if fields is None:
+            return AnswerRequested(event_id=event_id)
+        if not isinstance(fields, Mapping):
+            raise BadInput("response is not an object", param="response")
+        wish = cast(Mapping[str, object], fields)
+        return AnswerRequested(event_id=event_id, options=read_options(wish, self.checked))
 
 
-def _has_turn_detection(config: Mapping[str, object]) -> bool:
-    audio = config.get("audio")
-    if not isinstance(audio, Mapping):
-        raise BadInput("session.audio is not an object", param="session.audio")
-    source = cast(Mapping[str, object], audio).get("input")
-    if not isinstance(source, Mapping):
-        raise BadInput("session.audio.input is not an object", param="session.audio.input")
-    detection = cast(Mapping[str, object], source).get("turn_detection")
-    if detection is not None and not isinstance(detection, Mapping):
-        raise BadInput(
-            "turn_detection is neither null nor an object",
-            param="session.audio.input.turn_detection",
-        )
-    return detection is not None
-
-
-def _text(message: Mapping[str, object], name: str) -> str:
+def _text(message: Mapping[str, object], name: str, where: str | None = None) -> str:
     value = message.get(name)
+    where = where or name
     if not isinstance(value, str) or not value:
-        raise BadInput(f"{name} is missing or not a text", code="missing_field", param=name)
-    if len(value) > 512:
-        raise BadInput(f"{name} is longer than 512 characters", param=name)
+        raise BadInput(f"{where} is missing or not a text", code="missing_field", param=where)
+    if len(value) > MAX_NAME:
+        raise BadInput(f"{where} is longer than {MAX_NAME} characters", param=where)
     return value
 
 
-def _optional_text(message: Mapping[str, object], name: str) -> str | None:
-    return None if message.get(name) is None else _text(message, name)
+def _optional_text(
+    message: Mapping[str, object], name: str, where: str | None = None
+) -> str | None:
+    return None if message.get(name) is None else _text(message, name, where)
 
 
 def _mapping(message: Mapping[str, object], name: str) -> Mapping[str, object]:

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .effects import Speak
-from .events import Head, VoiceReady
+from .events import Head, ToolCalled, VoiceReady
 from .ledger import Stamps
 from .phrases import PhraseSplitter
+from .response_options import ResponseOptions
+from .response_teller import ResponseTeller
+from .usage import Usage
 
 
 @dataclass(slots=True)
@@ -42,8 +45,19 @@ class Draft:
     stamps: Stamps = field(default_factory=Stamps)
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     """What it took of the engine."""
-    metadata: Mapping[str, object] | None = None
+    options: ResponseOptions = field(default_factory=ResponseOptions)
+    teller: ResponseTeller | None = None
+    """Who tells the client of it, from the commit on."""
+    usage: Usage = field(default_factory=Usage)
+    is_counted: bool = False
+    """The engine said what it took in."""
+    is_capped: bool = False
+    """It had more to say than it may."""
+    calls: list[ToolCalled] = field(default_factory=list[ToolCalled])
+    """Functions called before the turn was committed."""
     play_started: float = 0.0
+    play_end: float = 0.0
+    """When a client that plays at once will have played all that was sent."""
     ready_words: int = 0
     """Words of the answer known when it was committed."""
     ready_voice_ms: int = 0
@@ -52,7 +66,11 @@ class Draft:
     _has_spoken: bool = False
 
     def take(self, text: str, is_last: bool) -> None:
-        """More of the answer's text."""
+        """More of the answer's text, up to as many tokens as it may have."""
+        most = self.options.max_tokens
+        if text and most is not None and self.usage.tokens >= most:
+            text, is_last, self.is_capped = "", True, True
+        self.usage.tokens += bool(text)
         self.answer += text
         self.is_text_done = is_last
         self._phrases.extend(self.splitter.push(text, is_last))
@@ -65,6 +83,11 @@ class Draft:
             self._has_spoken = True
             spoken.append(Speak(self.turn, phrase, is_last))
         return spoken
+
+    @property
+    def is_done(self) -> bool:
+        """The response is closed; what is left of it is being played."""
+        return self.teller is not None and self.teller.is_done
 
     def mute(self) -> None:
         """Voice nothing more of it."""

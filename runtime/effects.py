@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from .audio_path import AudioFormat
 from .frames import Pcm
+from .item_input import EncodedPicture
+from .realtime_config import SessionConfig
+from .response_options import ResponseOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,22 @@ class CancelTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class StopDecoding:
+    """The turn has as many tokens as it may: decode no more; `said` is what it says."""
+
+    turn: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviseTurn:
+    """Of an answer that is over the context keeps only `heard`; None: neither it nor its question."""
+
+    turn: int
+    heard: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class EndTurn:
     """The turn was said to its end; `heard` is its whole text."""
 
@@ -55,6 +74,103 @@ class EndTurn:
 @dataclass(frozen=True, slots=True)
 class ForgetUtterance:
     """What was heard since the last turn was nothing (noise): drop its latents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """The session's settings, for a model that follows them."""
+
+    config: SessionConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """How this turn is to be answered, for a model that can; before its `StartShadow`."""
+
+    turn: int
+    options: ResponseOptions
+
+
+@dataclass(frozen=True, slots=True)
+class InsertItem:
+    """An item goes into the context after `previous_item_id` (None: first)."""
+
+    item: Mapping[str, object]
+    previous_item_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NameItems:
+    """Under which ids the client knows what a committed turn was asked (None: nothing new) and
+    answers."""
+
+    turn: int
+    asked: str | None
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class EraseItem:
+    """An item is taken out of the context."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """Look at a picture of a message; answered by a `PictureSeen` with this `pts`."""
+
+    picture: EncodedPicture
+    pts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartAside:
+    """Answer `text` about `pictures` in a fresh context of its own, or fail with `AsideFailed`."""
+
+    turn: int
+    text: str
+    pictures: tuple[EncodedPicture, ...]
+    options: ResponseOptions
+
+
+@dataclass(frozen=True, slots=True)
+class EndAside:
+    """The answer outside of the conversation is over: its context goes."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Run a function of this process; answered by `ToolFinished`."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class BeginTranscript:
+    """The chosen transcriber follows an utterance from here on."""
+
+    item_id: str
+    start_pts: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndTranscript:
+    """The utterance is over: its whole transcript is wanted."""
+
+    item_id: str
+    end_pts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropTranscript:
+    """It was noise."""
+
+    item_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +236,22 @@ Effect = (
     | CommitTurn
     | RetractShadow
     | CancelTurn
+    | StopDecoding
+    | ReviseTurn
     | EndTurn
     | ForgetUtterance
+    | Configure
+    | Prepare
+    | InsertItem
+    | NameItems
+    | EraseItem
+    | LookAt
+    | StartAside
+    | EndAside
+    | RunTool
+    | BeginTranscript
+    | EndTranscript
+    | DropTranscript
     | Speak
     | Play
     | SendAudio

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .frames import Pcm
+from .item_input import NewItem
+from .realtime_config import SessionConfig
+from .response_options import ResponseOptions
 
 
 class Head(StrEnum):
@@ -70,6 +73,10 @@ class ItemCreated:
     item_id: str | None = None
     """The client's own name for it; one is made up when None."""
     event_id: str | None = None
+    previous_item_id: str | None = None
+    """The item it is to follow; None for the last one, "root" to be the first."""
+    new: NewItem | None = None
+    """All of it, when it is more than the user's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class AnswerRequested:
 
     metadata: Mapping[str, object] | None = None
     event_id: str | None = None
+    options: ResponseOptions | None = None
+    """What it is to be like; as the session has it when None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,15 @@ class ItemTruncated:
     item_id: str
     audio_end_ms: int
     event_id: str | None = None
+    content_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackReported:
+    """The client says how much of a spoken item it has played so far, in milliseconds."""
+
+    item_id: str
+    audio_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +131,40 @@ class AudioAppended:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemAudioBegun:
+    """The client puts a recorded message into the conversation: what is heard until the
+    `AudioCommitted` of this item is that message."""
+
+    item_id: str
+    event_id: str | None = None
+    previous_item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AudioCommitted:
     """The client says that the utterance is over (push to talk)."""
 
     event_id: str | None = None
+    item_id: str | None = None
+    """The item whose own audio this was; None for the input audio buffer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioCleared:
     """The client says that what was heard so far is to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokensTaken:
+    """Positions of the model's context an answer is based on, by where they come from."""
+
+    text: int = 0
+    audio: int = 0
+    image: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.text + self.audio + self.image
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +174,8 @@ class HeadReady:
     turn: int
     head: Head
     confidence: float
+    taken: TokensTaken | None = None
+    """What is in the context; None from an engine that does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +185,52 @@ class TokensReady:
     turn: int
     text: str
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The model calls a function. Comes before the last `TokensReady` of its turn; it is run, or
+    told, only once the turn is committed."""
+
+    turn: int
+    call_id: str
+    name: str
+    arguments: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A function of this process has run. `output` is for the model, also when it failed."""
+
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class AsideFailed:
+    """An answer outside of the conversation can't be given (or went wrong)."""
+
+    turn: int
+    why: str
+    code: str = "server_error"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What is left of one limit. `name`: requests | tokens."""
+
+    name: str
+    limit: int
+    remaining: int
+    reset_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged:
+    """Who counts the client's use says what is left; told with the next response."""
+
+    limits: tuple[RateLimit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +259,15 @@ class CancelRequested:
 
     event_id: str | None = None
     is_quiet: bool = False
+    response_id: str | None = None
+    """Only this one; None for the conversation's."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionUpdated:
-    """The client changed the session's settings (already validated)."""
+    """The client changed the session's settings (already validated): all of them as they are now."""
 
-    instructions: str | None = None
-    turn_detection: bool | None = None
+    config: SessionConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,15 +352,23 @@ Event = (
     | ItemRequested
     | ItemDeleted
     | ItemTruncated
+    | PlaybackReported
     | AudioAppended
+    | ItemAudioBegun
     | AudioCommitted
     | AudioCleared
     | HeadReady
     | TokensReady
+    | ToolCalled
+    | ToolFinished
+    | AsideFailed
+    | LimitsChanged
     | VoiceReady
     | Played
     | CancelRequested
     | SessionUpdated
+    | Transcribed
+    | TranscriptionFailed
     | StageFailed
     | LoadChanged
     | AnswerCounted

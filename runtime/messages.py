@@ -2,16 +2,18 @@
 
 Pure functions from values to JSON objects. `event_id` is added by the transport. Field by field
 after the published client types: a user's `input_audio` part always has a `transcript` key (null is
-fine, a missing one kills a client), `item.status` is never null, content part fields are absent
-rather than null.
+fine, a missing one kills a client), `item.status` is never null. What a response says is in
+`response_messages.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from .events import RateLimit
+from .items import Item
 
 Message = dict[str, object]
-Item = dict[str, object]
 
 
 def session_created(session: Mapping[str, object]) -> Message:
@@ -74,12 +76,31 @@ def audio_cleared() -> Message:
     return {"type": "input_audio_buffer.cleared"}
 
 
+def timeout_triggered(item_id: str, audio_start_ms: int, audio_end_ms: int) -> Message:
+    """Nobody spoke from `audio_start_ms` to `audio_end_ms`: that silence becomes the item."""
+    return {
+        "type": "input_audio_buffer.timeout_triggered",
+        "item_id": item_id,
+        "audio_start_ms": audio_start_ms,
+        "audio_end_ms": audio_end_ms,
+    }
+
+
 def transcription_delta(item_id: str, delta: str) -> Message:
     return {
         "type": "conversation.item.input_audio_transcription.delta",
         "item_id": item_id,
         "content_index": 0,
         "delta": delta,
+    }
+
+
+def transcription_failed(item_id: str, why: str) -> Message:
+    return {
+        "type": "conversation.item.input_audio_transcription.failed",
+        "item_id": item_id,
+        "content_index": 0,
+        "error": {"type": "server_error", "code": "transcription_failed", "message": why},
     }
 
 
@@ -118,11 +139,12 @@ def typed_item(item_id: str, text: str) -> Item:
     }
 
 
-def answer_item(item_id: str, transcript: str | None, status: str) -> Item:
-    """`transcript` None while nothing has been said. `status`: in_progress|completed|incomplete."""
+def answer_item(item_id: str, words: str | None, status: str, *, has_voice: bool = True) -> Item:
+    """`words` None while nothing has been said. `status`: in_progress|completed|incomplete."""
     content: list[object] = []
-    if transcript is not None:
-        content = [{"type": "output_audio", "transcript": transcript}]
+    if words is not None:
+        kind, name = ("output_audio", "transcript") if has_voice else ("output_text", "text")
+        content = [{"type": kind, name: words}]
     return {
         "id": item_id,
         "object": "realtime.item",
@@ -130,6 +152,31 @@ def answer_item(item_id: str, transcript: str | None, status: str) -> Item:
         "status": status,
         "role": "assistant",
         "content": content,
+    }
+
+
+def call_item(item_id: str, call_id: str, name: str, arguments: str, status: str) -> Item:
+    """A function call. `status`: in_progress|completed|incomplete."""
+    return {
+        "id": item_id,
+        "object": "realtime.item",
+        "type": "function_call",
+        "status": status,
+        "call_id": call_id,
+        "name": name,
+        "arguments": arguments,
+    }
+
+
+def output_item(item_id: str, call_id: str, output: str) -> Item:
+    """What a function gave."""
+    return {
+        "id": item_id,
+        "object": "realtime.item",
+        "type": "function_call_output",
+        "status": "completed",
+        "call_id": call_id,
+        "output": output,
     }
 
 
@@ -166,110 +213,19 @@ def item_truncated(item_id: str, audio_end_ms: int) -> Message:
     }
 
 
-# The answer
-
-
-def response(
-    response_id: str,
-    *,
-    status: str,
-    output: list[Item],
-    conversation_id: str,
-    metadata: Mapping[str, object] | None = None,
-    status_details: Mapping[str, object] | None = None,
-    has_usage: bool = False,
-) -> Message:
-    """The `response` object of response.created and response.done."""
+def rate_limits(limits: Sequence[RateLimit]) -> Message:
     return {
-        "object": "realtime.response",
-        "id": response_id,
-        "status": status,
-        "status_details": None if status_details is None else dict(status_details),
-        "output": list(output),
-        "conversation_id": conversation_id,
-        "output_modalities": ["audio"],
-        "metadata": None if metadata is None else dict(metadata),
-        "usage": {"total_tokens": 0, "input_tokens": 0, "output_tokens": 0} if has_usage else None,
+        "type": "rate_limits.updated",
+        "rate_limits": [
+            {
+                "name": limit.name,
+                "limit": limit.limit,
+                "remaining": limit.remaining,
+                "reset_seconds": limit.reset_seconds,
+            }
+            for limit in limits
+        ],
     }
-
-
-def response_created(body: Message) -> Message:
-    return {"type": "response.created", "response": body}
-
-
-def response_done(body: Message) -> Message:
-    return {"type": "response.done", "response": body}
-
-
-def output_item_added(response_id: str, item: Item) -> Message:
-    return {
-        "type": "response.output_item.added",
-        "response_id": response_id,
-        "output_index": 0,
-        "item": item,
-    }
-
-
-def output_item_done(response_id: str, item: Item) -> Message:
-    return {
-        "type": "response.output_item.done",
-        "response_id": response_id,
-        "output_index": 0,
-        "item": item,
-    }
-
-
-def _part(response_id: str, item_id: str) -> Message:
-    return {
-        "response_id": response_id,
-        "item_id": item_id,
-        "output_index": 0,
-        "content_index": 0,
-    }
-
-
-def content_part_added(response_id: str, item_id: str) -> Message:
-    return {
-        "type": "response.content_part.added",
-        **_part(response_id, item_id),
-        "part": {"type": "audio", "transcript": ""},
-    }
-
-
-def content_part_done(response_id: str, item_id: str, transcript: str) -> Message:
-    return {
-        "type": "response.content_part.done",
-        **_part(response_id, item_id),
-        "part": {"type": "audio", "transcript": transcript},
-    }
-
-
-def transcript_delta(response_id: str, item_id: str, delta: str) -> Message:
-    return {
-        "type": "response.output_audio_transcript.delta",
-        **_part(response_id, item_id),
-        "delta": delta,
-    }
-
-
-def transcript_done(response_id: str, item_id: str, transcript: str) -> Message:
-    return {
-        "type": "response.output_audio_transcript.done",
-        **_part(response_id, item_id),
-        "transcript": transcript,
-    }
-
-
-def playout_started(response_id: str) -> Message:
-    return {"type": "output_audio_buffer.started", "response_id": response_id}
-
-
-def playout_stopped(response_id: str) -> Message:
-    return {"type": "output_audio_buffer.stopped", "response_id": response_id}
-
-
-def playout_cleared(response_id: str) -> Message:
-    return {"type": "output_audio_buffer.cleared", "response_id": response_id}
 
 
 # Ours
@@ -325,6 +281,11 @@ def turn_ledger(
         "stages_ms": dict(stages),
         "counts": dict(counts),
     }
+
+
+def abilities(can: Mapping[str, object]) -> Message:
+    """What the model and the voice of this session can do; the rest is refused in words."""
+    return {"type": "visavis.abilities", **can}
 
 
 def session_ended(why: str) -> Message:

@@ -58,6 +58,10 @@ class PlaybackLedger:
         record = self._record(turn)
         record.played = min(max(record.played, samples), record.queued)
 
+    def has(self, turn: int) -> bool:
+        """It is still remembered."""
+        return turn in self._turns
+
     def answer(self, turn: int) -> str:
         """The turn's whole text so far."""
         return self._turns[turn].answer if turn in self._turns else ""
@@ -81,12 +85,16 @@ class PlaybackLedger:
 
         Inside a piece, words take time in proportion to their letters.
         """
+        return self.said_by(turn, self.heard_samples(turn))
+
+    def said_by(self, turn: int, samples: int) -> str:
+        """The text that so many samples of the turn's audio say, cut as `heard` is."""
         record = self._turns.get(turn)
         if record is None:
             return ""
-        if record.queued and self.heard_samples(turn) >= record.queued:
+        if record.queued and samples >= record.queued:
             return record.answer
-        left = self.heard_samples(turn)
+        left = samples
         count = 0
         for piece in record.pieces:
             if left < piece.samples:

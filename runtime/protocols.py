@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .audio_path import AudioFormat
 from .events import Event, Transcribed, TranscriptionFailed
 from .frames import AudioChunk, Pcm, VideoFrame
 from .mailboxes import Bounded, Latest
+from .realtime_config import SessionConfig
+from .response_options import ResponseOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,43 @@ class Engine(Protocol):
 
     def close(self, slot: Slot) -> None:
         """Give the slot back. Results under way reach nobody."""
+        ...
+
+
+@runtime_checkable
+class ItemEngine(Protocol):
+    """What an engine can do besides that keeps a conversation of items (a language model). The
+    session asks only where `Abilities` say so."""
+
+    def configure(self, slot: Slot, config: SessionConfig) -> None:
+        """Instructions, functions and the rest, from now on."""
+        ...
+
+    def prepare(self, slot: Slot, turn: int, options: ResponseOptions) -> None:
+        """How this turn is to be answered; comes before its `start`. Functions are called by
+        `ToolCalled` events before the last `TokensReady` of the turn."""
+        ...
+
+    def insert(self, slot: Slot, item: Mapping[str, object], previous_item_id: str | None) -> None:
+        """An item as the client sees it goes into the context after that one (None: first)."""
+        ...
+
+    def erase(self, slot: Slot, item_id: str) -> None:
+        """Take an item out of the context."""
+        ...
+
+    def name_items(self, slot: Slot, turn: int, asked: str | None, answer: str) -> None:
+        """The ids of what a turn was asked and of what it answers, for `insert` and `erase`."""
+        ...
+
+
+@runtime_checkable
+class RevisingEngine(Protocol):
+    """An engine that can change what it was told and said before."""
+
+    def revise(self, slot: Slot, turn: int, heard: str | None) -> None:
+        """Of a turn that is over the context keeps only `heard` of the answer; None: neither it nor
+        its question. Nothing when the turn has left the context."""
         ...
 
 

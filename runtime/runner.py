@@ -11,34 +11,75 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from . import messages
-from .client_messages import ClientMessages, default_config
+from .asides import Asides, OpenPicture, as_frame
+from .audio_path import AudioPath
+from .client_messages import ClientMessages, Translated, default_config
 from .clock import Clock, MonotonicClock
 from .effects import (
+    BeginTranscript,
     CancelTurn,
     CommitTurn,
+    Configure,
+    DropTranscript,
     Effect,
     Emit,
+    EndAside,
     EndSession,
+    EndTranscript,
     EndTurn,
+    EraseItem,
     FlushPlayout,
     ForgetUtterance,
+    InsertItem,
+    LookAt,
+    NameItems,
     Play,
+    Prepare,
     RetractShadow,
+    ReviseTurn,
+    RunTool,
+    SendAudio,
     SetCamera,
     Speak,
+    StartAside,
     StartShadow,
+    StopDecoding,
 )
 from .errors import BadInput
-from .events import CameraChanged, Event, PeerGone, Played, StageFailed
+from .events import (
+    AudioAppended,
+    CameraChanged,
+    Event,
+    PeerGone,
+    Played,
+    StageFailed,
+    ToolFinished,
+    Transcribed,
+    TranscriptionFailed,
+    VoiceActivity,
+)
 from .frame_sampler import FrameSampler
-from .frames import VideoFrame
+from .frames import AudioChunk, VideoFrame
+from .inlet import Inlet
 from .mailboxes import MailboxClosed
-from .protocols import Delivery, Engine, Slot, Transport, Voice
+from .protocols import (
+    Delivery,
+    Engine,
+    ItemEngine,
+    MessageTransport,
+    RevisingEngine,
+    Slot,
+    Transcriber,
+    Transport,
+    Voice,
+)
 from .replay import Happening, Recorder, apply
 from .session import Session
 from .settings import VisionSettings
+from .tools import ToolRunner
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +112,14 @@ class SessionRunner:
         voice_name: str = "default",
         recorder: Recorder | None = None,
         wanted: Mapping[str, object] | None = None,
+        transcriber: Transcriber | None = None,
+        tools: ToolRunner | None = None,
+        open_picture: OpenPicture | None = None,
     ) -> None:
         """`recorder` is told every call into the session, before it is made. `wanted` is the session
-        to begin with, as in `session.update`."""
+        to begin with, as in `session.update`. `transcriber` and `tools` serve what the session's
+        abilities promise; `open_picture` makes pixels of a picture in a message, to be decoded when
+        they are asked for (off the event loop)."""
         self.session = session
         self.sampler = FrameSampler(vision or VisionSettings())
         self._transport = transport
@@ -82,7 +128,24 @@ class SessionRunner:
         self._clock = clock or MonotonicClock()
         self._recorder = recorder
         self._wanted = wanted
-        self._client = ClientMessages(default_config(session.id, model=model, voice=voice_name))
+        self._transcriber = transcriber
+        self._tools = tools
+        self._open_picture = open_picture
+        self._asides = Asides(engine, self._deliver, open_picture)
+        self._tasks: asyncio.TaskGroup | None = None
+        self._script: int | None = None
+        is_track = session.audio_path is AudioPath.TRACK
+        self._client = ClientMessages(
+            default_config(session.id, model=model, voice=voice_name, has_superset=is_track),
+            session.abilities,
+            session.audio_path,
+            voice_name,
+        )
+        session.config = self._client.checked
+        self._inlet: Inlet | None = None
+        if not is_track:
+            # The session's audio path says that this transport is one.
+            self._inlet = Inlet(cast(MessageTransport, transport), self._feed, self._clock)
         self._slot: Slot | None = None
         self._handle: int | None = None
         self._waiting: deque[Happening] = deque()
@@ -110,9 +173,13 @@ class SessionRunner:
         """Give the places back. Idempotent; `run` does it itself."""
         slot, self._slot = self._slot, None
         handle, self._handle = self._handle, None
+        script, self._script = self._script, None
         try:
+            self._asides.close()
             if slot is not None:
                 self._engine.close(slot)
+            if script is not None and self._transcriber is not None:
+                self._transcriber.close(script)
         finally:
             if handle is not None:
                 self._voice.close(handle)
@@ -125,6 +192,7 @@ class SessionRunner:
             self._begin()
             try:
                 async with asyncio.TaskGroup() as tasks:
+                    self._tasks = tasks
                     for name, work in (
                         ("hear", self._hear()),
                         ("watch", self._watch()),
@@ -171,8 +239,11 @@ class SessionRunner:
         self._send(messages.session_created(self._client.config))
         if problem is not None:
             self._send(problem)
+        if not self.session.config.visavis.events:
+            return
         self._send(messages.state("listening"))
         self._send(messages.sampler_hint(hint.max_fps, hint.max_width))
+        self._send(messages.abilities(self.session.abilities.as_message()))
 
     def _begin_as_wanted(self) -> messages.Message | None:
         """Lay the wanted session over ours; what can't be had of it is told."""
@@ -198,6 +269,7 @@ class SessionRunner:
                     chunk = replace(chunk, gap=chunk.pts - self._next_pts)
                 self._next_pts = chunk.pts + len(chunk.pcm)
                 self._guard("engine", partial(self._engine.hear, slot, chunk))
+                self._guard("transcriber", partial(self._overhear, chunk))
         except MailboxClosed:
             self._happen(PeerGone("the peer is gone"))
 
@@ -207,7 +279,7 @@ class SessionRunner:
                 frame = await self._transport.video.get()
                 if self._slot is None:
                     return
-                if self._is_camera_on:
+                if self._is_camera_on and not self.session.is_looking:
                     self._guard("camera", partial(self._look, self._slot, frame))
         except MailboxClosed:
             return  # a peer may end its video and go on talking
@@ -221,13 +293,13 @@ class SessionRunner:
     async def _read_messages(self) -> None:
         try:
             while True:
-                self._read(await self._transport.messages.get())
+                await self._read(await self._transport.messages.get())
         except MailboxClosed:
             return  # the end of the audio is the end of the peer
 
-    def _read(self, message: Mapping[str, object]) -> None:
+    async def _read(self, message: Mapping[str, object]) -> None:
         try:
-            translated = self._client.translate(message)
+            await self._understand(message)
         except BadInput as error:
             event_id = message.get("event_id")
             self._send(
@@ -238,6 +310,24 @@ class SessionRunner:
                     event_id=event_id if isinstance(event_id, str) else None,
                 )
             )
+
+    async def _understand(self, message: Mapping[str, object]) -> None:
+        inlet = self._inlet
+        kind = message.get("type")
+        if inlet is not None and kind == "input_audio_buffer.append":
+            audio = message.get("audio")
+            if not isinstance(audio, str):
+                raise BadInput(
+                    "audio is missing or not base64", code="missing_field", param="audio"
+                )
+            await inlet.append(audio, self.session.config.audio.input.format.kind)
+            self._happen(AudioAppended(inlet.pts))
+            return
+        translated = self._client.translate(message)
+        if inlet is not None and kind in ("input_audio_buffer.commit", "input_audio_buffer.clear"):
+            await inlet.finish()  # what was appended before it belongs to it
+        if inlet is not None and translated.audio is not None:
+            await self._take_item_audio(inlet, translated)
             return
         for event in translated.events:
             if isinstance(event, CameraChanged):
@@ -245,6 +335,32 @@ class SessionRunner:
             self._happen(event)
         for reply in translated.replies:
             self._send(reply)
+
+    async def _take_item_audio(self, inlet: Inlet, translated: Translated) -> None:
+        """A recorded message: what was appended before is heard first, then it alone."""
+        begun, committed = translated.events
+        await inlet.finish()
+        self._happen(begun)
+        if not self.session.is_taking_item_audio:
+            return
+        try:
+            if translated.audio is not None:
+                kind = self.session.config.audio.input.format.kind
+                await inlet.append(translated.audio, kind)
+            await inlet.finish()
+        finally:
+            self._happen(committed)
+
+    def _feed(self, chunk: AudioChunk) -> None:
+        slot = self._slot
+        if slot is not None:
+            self._guard("engine", partial(self._engine.hear, slot, chunk))
+            self._guard("transcriber", partial(self._overhear, chunk))
+
+    def _overhear(self, chunk: AudioChunk) -> None:
+        """The transcriber, where one was chosen, hears what the engine hears."""
+        if self._transcriber is not None and self._script is not None:
+            self._transcriber.hear(self._script, chunk)
 
     async def _keep_time(self) -> None:
         while (deadline := self.session.deadline()) is not None:
@@ -271,6 +387,11 @@ class SessionRunner:
     def _deliver(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
             self._happen(delivery.event, delivery.stamps)
+            if self._inlet is not None and isinstance(delivery.event, VoiceActivity):
+                self._inlet.heard(delivery.event.pts)
+
+    def _written(self, event: Transcribed | TranscriptionFailed) -> None:
+        self._happen(event)
 
     # Decide
 
@@ -329,6 +450,32 @@ class SessionRunner:
                 pass  # the engine has it all already: it decoded the answer to its end
             case ForgetUtterance():
                 self._engine.forget(slot)
+            case StopDecoding(turn=turn, said=said):
+                self._engine.cancel(slot, turn, said)
+            case LookAt(picture=picture, pts=pts):
+                if self._open_picture is None:
+                    raise RuntimeError("a picture is to be looked at and nothing opens pictures")
+                frame = as_frame(picture, self._open_picture, pts, self._clock.now())
+                self._engine.look(slot, frame)
+            case StartAside(turn=turn, text=text, pictures=pictures):
+                for event in self._asides.start(turn, text, pictures, self._clock.now()):
+                    self._waiting.append(Happening(self._clock.now(), event))
+            case EndAside(turn=turn):
+                self._asides.end(turn)
+                self._stage = "voice"
+                self._voice.cancel(handle, turn)
+            case RunTool():
+                self._run_tool(effect)
+            case Configure() | Prepare() | InsertItem() | NameItems() | EraseItem() | ReviseTurn():
+                self._inform(slot, effect)
+            case BeginTranscript() | EndTranscript() | DropTranscript():
+                self._stage = "transcriber"
+                self._transcribe(effect)
+            case SendAudio(message=message, pcm=pcm, kind=kind, is_last=is_last):
+                self._stage = "transport"
+                # Only a session whose audio goes in messages sends any.
+                transport = cast(MessageTransport, self._transport)
+                transport.send_audio(message, pcm, kind, is_last=is_last)
             case SetCamera(is_on=is_on):
                 self.sampler.forget()
                 self._engine.set_camera(slot, is_on)
@@ -344,6 +491,62 @@ class SessionRunner:
             case Emit(message=message):
                 self._stage = "transport"
                 self._transport.send(message)
+
+    def _inform(
+        self,
+        slot: Slot,
+        effect: Configure | Prepare | InsertItem | NameItems | EraseItem | ReviseTurn,
+    ) -> None:
+        """What only some engines take: the session asks where its abilities say so."""
+        engine = self._engine
+        if isinstance(effect, ReviseTurn):
+            if isinstance(engine, RevisingEngine):
+                engine.revise(slot, effect.turn, effect.heard)
+            return
+        if not isinstance(engine, ItemEngine):
+            return
+        match effect:
+            case Configure(config=config):
+                engine.configure(slot, config)
+            case Prepare(turn=turn, options=options):
+                engine.prepare(slot, turn, options)
+            case InsertItem(item=item, previous_item_id=previous):
+                engine.insert(slot, item, previous)
+            case NameItems(turn=turn, asked=asked, answer=answer):
+                engine.name_items(slot, turn, asked, answer)
+            case EraseItem(item_id=item_id):
+                engine.erase(slot, item_id)
+
+    def _transcribe(self, effect: BeginTranscript | EndTranscript | DropTranscript) -> None:
+        transcriber = self._transcriber
+        if transcriber is None:
+            return
+        if self._script is None:
+            wish = self.session.config.audio.input.transcription
+            self._script = transcriber.open(
+                self._written,
+                language=None if wish is None else wish.language,
+                prompt="" if wish is None else wish.prompt or "",
+            )
+        match effect:
+            case BeginTranscript(item_id=item_id, start_pts=start_pts):
+                transcriber.begin(self._script, item_id, start_pts)
+            case EndTranscript(item_id=item_id, end_pts=end_pts):
+                transcriber.end(self._script, item_id, end_pts)
+            case DropTranscript(item_id=item_id):
+                transcriber.drop(self._script, item_id)
+
+    def _run_tool(self, effect: RunTool) -> None:
+        """Functions run beside the conversation, and end with it."""
+        tools, group = self._tools, self._tasks
+        if tools is None or group is None:
+            raise RuntimeError(f"nothing here runs {effect.name!r}")
+
+        async def run() -> None:
+            output = await tools.run(effect.name, effect.arguments)
+            self._happen(ToolFinished(effect.call_id, output))
+
+        group.create_task(run(), name=f"tool {effect.name} {self.session.id}")
 
     def _guard(self, stage: str, work: _Work) -> None:
         """Call a part outside of a happening; when it raises, the session ends."""

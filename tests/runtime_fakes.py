@@ -14,6 +14,7 @@ from visavis.runtime.events import (
     HeadReady,
     PictureSeen,
     Played,
+    SessionUpdated,
     TokensReady,
     TranscriptChanged,
     VoiceActivity,
@@ -22,6 +23,7 @@ from visavis.runtime.events import (
 from visavis.runtime.frames import WINDOW, AudioChunk, Pcm, Picture, VideoFrame
 from visavis.runtime.mailboxes import Bounded, Latest
 from visavis.runtime.protocols import Delivery, Playout, Slot
+from visavis.runtime.realtime_config import SessionConfig, default_config, parsed, updated
 from visavis.runtime.replay import Happening
 from visavis.runtime.session import Session
 from visavis.runtime.settings import AudioSettings, SessionSettings, TurnSettings
@@ -31,6 +33,17 @@ WINDOW_S = WINDOW / 16_000
 
 def silence(samples: int) -> Pcm:
     return np.zeros(samples, np.int16)
+
+
+def config_with(**update: object) -> SessionConfig:
+    """A session's configuration after a session.update."""
+    base = default_config("sess_test", model="nano", voice="en-us")
+    return parsed(updated(base, update))
+
+
+def turn_detection(wish: object) -> SessionUpdated:
+    """The client changes how turns are found."""
+    return SessionUpdated(config_with(audio={"input": {"turn_detection": wish}}))
 
 
 class Talk:

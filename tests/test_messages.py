@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from visavis.runtime import messages
+from visavis.runtime.events import RateLimit
 
 
 def test_a_spoken_item_always_has_a_transcript_key() -> None:
@@ -25,12 +26,22 @@ def test_a_transcription_has_usage() -> None:
     assert message["usage"] == {"type": "duration", "seconds": 1.235}
 
 
-def test_a_finished_response_has_every_field() -> None:
-    body = messages.response(
-        "r", status="completed", output=[], conversation_id="c", has_usage=True
-    )
-    for name in ("status", "status_details", "output", "usage", "metadata", "conversation_id"):
-        assert name in body
+def test_a_failed_transcription_says_why() -> None:
+    error = messages.transcription_failed("i", "no memory")["error"]
+    assert isinstance(error, dict)
+    assert error["message"] == "no memory"
+
+
+def test_an_answer_without_a_voice_is_text() -> None:
+    item = messages.answer_item("i", "Red", "completed", has_voice=False)
+    assert item["content"] == [{"type": "output_text", "text": "Red"}]
+
+
+def test_rate_limits_have_the_published_names() -> None:
+    told = messages.rate_limits([RateLimit("requests", 10, 9, 1.5)])
+    assert told["rate_limits"] == [
+        {"name": "requests", "limit": 10, "remaining": 9, "reset_seconds": 1.5}
+    ]
 
 
 def test_an_error_names_the_clients_event() -> None:
@@ -54,5 +65,6 @@ def test_ours_are_namespaced() -> None:
         messages.sampler_hint(15, 640),
         messages.turn_ledger(1, "r", {}, {}, {}),
         messages.session_ended("bye"),
+        messages.abilities({"pictures": 1}),
     ):
         assert str(message["type"]).startswith("visavis.")

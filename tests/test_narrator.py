@@ -1,15 +1,18 @@
-"""Messages once, in order, about items that exist."""
+"""Messages about items that exist, in the order the protocol wants."""
 
 from __future__ import annotations
 
+import pytest
 from runtime_fakes import told
 
 from visavis.runtime.effects import Effect
-from visavis.runtime.narrator import KEPT_ITEMS, Narrator
+from visavis.runtime.errors import BadInput
+from visavis.runtime.items import KEPT_ITEMS
+from visavis.runtime.narrator import Narrator
 
 
-def first(effects: list[Effect]) -> object:
-    return told(effects)[0]["type"]
+def kinds(effects: list[Effect]) -> list[object]:
+    return [message["type"] for message in told(effects)]
 
 
 def test_a_state_is_told_when_it_changes() -> None:
@@ -19,46 +22,63 @@ def test_a_state_is_told_when_it_changes() -> None:
     assert narrator.state("hearing") == []
 
 
-def test_each_message_of_an_answer_is_sent_once() -> None:
-    narrator = Narrator("sess_1")
-    assert narrator.words("x") == []
-    assert narrator.cut("turn_detected", "", 0) == []
-    narrator.answer_began(None)
-    assert len(narrator.playout_began()) == 2
-    assert narrator.playout_began() == []
-    assert len(narrator.words_done()) == 1
-    assert narrator.words("late") == []
-    assert len(narrator.answer_done("completed")) == 4
-    assert narrator.answer_done("completed") == []
-    assert len(narrator.playout_over()) == 1
-    assert narrator.playout_over() == []
-
-
-def test_an_unheard_answer_is_not_truncated() -> None:
-    narrator = Narrator("sess_1")
-    narrator.answer_began(None)
-    kinds = [message["type"] for message in told([*narrator.cut("client_cancelled", "", 0)])]
-    assert "conversation.item.truncated" not in kinds
-    assert kinds[-1] == "response.done"
-
-
 def test_items_follow_each_other_and_old_ones_are_forgotten() -> None:
     narrator = Narrator("sess_1")
-    one = told([*narrator.typed("a", "x")])[0]
-    two = told([*narrator.typed(None, "y")])[0]
+    one = told(narrator.typed("a", "x"))[0]
+    two = told(narrator.typed(None, "y"))[0]
     assert (one["previous_item_id"], two["previous_item_id"]) == (None, "a")
-    assert first([*narrator.item("a", None)]) == "conversation.item.retrieved"
+    assert kinds(narrator.item("a", None)) == ["conversation.item.retrieved"]
     for _ in range(KEPT_ITEMS):
         narrator.typed(None, "z")
     assert not narrator.has_item("a")
-    assert first([*narrator.item("a", None)]) == "error"
+    assert kinds(narrator.item("a", None)) == ["error"]
 
 
-def test_a_deleted_item_is_gone() -> None:
+def test_a_deleted_item_is_gone_and_the_one_before_is_last() -> None:
     narrator = Narrator("sess_1")
     narrator.typed("a", "x")
     narrator.typed("b", "y")
-    assert first([*narrator.truncate("b", 3, None)]) == "conversation.item.truncated"
-    assert first([*narrator.delete("b", None)]) == "conversation.item.deleted"
-    assert first([*narrator.delete("b", None)]) == "error"
-    assert told([*narrator.typed("c", "z")])[0]["previous_item_id"] == "a"
+    assert kinds(narrator.deleted("b")) == ["conversation.item.deleted"]
+    assert told(narrator.typed("c", "z"))[0]["previous_item_id"] == "a"
+
+
+def test_an_item_goes_where_the_client_says() -> None:
+    narrator = Narrator("sess_1")
+    narrator.typed("a", "x")
+    narrator.typed("c", "y")
+    item = {"type": "message", "role": "user", "status": "completed", "content": []}
+    assert told(narrator.created("b", item, "a"))[0]["previous_item_id"] == "a"
+    assert told(narrator.created("first", item, "root"))[0]["previous_item_id"] is None
+    with pytest.raises(BadInput, match="nowhere"):
+        narrator.created("d", item, "nowhere")
+
+
+def test_an_id_that_a_client_chose_is_not_made_again() -> None:
+    narrator = Narrator("sess_1")
+    narrator.typed("item_1_1", "x")
+    assert narrator.new_id("item") == "item_1_2"
+
+
+def test_a_transcript_that_nobody_wants_is_not_told() -> None:
+    narrator = Narrator("sess_1")
+    narrator.is_transcribing = False
+    whole = narrator.utterance("u", 0, 16_000, "hello")
+    assert [str(kind) for kind in kinds(whole) if "transcription" in str(kind)] == []
+    kept = narrator.items.get("u")
+    assert kept is not None
+    assert kept.item["content"] == [{"type": "input_audio", "transcript": "hello"}]
+
+
+def test_a_spoken_utterance_is_told_in_order() -> None:
+    narrator = Narrator("sess_1")
+    assert kinds(narrator.utterance("u", 0, 16_000, "hello")) == [
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.added",
+        "conversation.item.done",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.completed",
+    ]
+    assert kinds(narrator.not_transcribed("u", "no memory")) == [
+        "conversation.item.input_audio_transcription.failed"
+    ]

@@ -90,7 +90,12 @@ def test_a_spoken_question_is_answered_by_voice() -> None:
     ]
     assert sum(size for _, size in stage.transport.fake_playout.packets) == 3 * 4800
     sent = stage.transport.sent_types()
-    assert sent[:3] == ["session.created", "visavis.state", "visavis.sampler.hint"]
+    assert sent[:4] == [
+        "session.created",
+        "visavis.state",
+        "visavis.sampler.hint",
+        "visavis.abilities",
+    ]
     assert sent.count("response.done") == 1
     assert sent.index("response.done") < sent.index("output_audio_buffer.stopped")
     assert stage.why == "the peer is gone"
@@ -108,7 +113,7 @@ def test_the_recorded_log_gives_the_same_effects_again() -> None:
     stage = Stage().run(script)
     again = [effect for call in replay(Session("sess_run"), stage.log) for effect in call]
     messages = [getattr(effect, "message", None) for effect in again]
-    sent = [message for message in stage.transport.sent[3:]]
+    sent = [message for message in stage.transport.sent[4:]]
     assert [m for m in messages if m is not None][: len(sent)] == sent
 
 

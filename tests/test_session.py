@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from runtime_fakes import Talk, acts, told, types
+from runtime_fakes import Talk, acts, told, turn_detection, types
 
 from visavis.runtime.effects import (
     CancelTurn,
@@ -34,7 +34,6 @@ from visavis.runtime.events import (
     ItemTruncated,
     PeerGone,
     PictureSeen,
-    SessionUpdated,
     StageFailed,
     TextTyped,
     TokensReady,
@@ -452,12 +451,13 @@ def test_a_client_can_end_or_clear_the_utterance() -> None:
 
 def test_without_turn_detection_only_the_client_ends_a_turn() -> None:
     talk = Talk()
-    talk.give(SessionUpdated(turn_detection=False))
+    talk.give(turn_detection(None))
     talk.speech()
     assert talk.pause(100) == []
     assert talk.wait(5) == []
     assert acts(talk.give(AudioCommitted())) == [StartShadow(1, tail_pts=10 * 512)]
-    assert acts(talk.head(1)) == [CommitTurn(1)]
+    assert acts(talk.head(1)) == []  # a commit alone asks for no answer
+    assert acts(talk.give(AnswerRequested())) == [CommitTurn(1)]
     assert acts(talk.speech(10)) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from runtime_fakes import Talk
+from runtime_fakes import Talk, turn_detection
 
 from visavis.runtime.effects import (
     CancelTurn,
@@ -28,7 +28,6 @@ from visavis.runtime.events import (
     Head,
     ItemCreated,
     PeerGone,
-    SessionUpdated,
     StageFailed,
     TextTyped,
 )
@@ -161,8 +160,10 @@ class Conversation(RuleBasedStateMachine):
                 CancelRequested(),
                 AudioCommitted(),
                 AudioCleared(),
-                SessionUpdated(turn_detection=True),
-                SessionUpdated(turn_detection=False),
+                turn_detection({"type": "semantic_vad"}),
+                turn_detection({"type": "server_vad", "interrupt_response": False}),
+                turn_detection({"type": "server_vad", "create_response": False}),
+                turn_detection(None),
                 StageFailed("voice", "broke", is_fatal=False),
             ]
         )

@@ -9,7 +9,9 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from ..runtime.errors import BadInput
 from ..runtime.frames import Picture
+from ..runtime.item_input import EncodedPicture
 
 _local = threading.local()
 
@@ -57,3 +59,39 @@ def _reformatter() -> VideoReformatter:
     if not hasattr(_local, "reformatter"):
         _local.reformatter = VideoReformatter()
     return cast(VideoReformatter, _local.reformatter)
+
+
+_DECODERS = {"image/jpeg": "mjpeg", "image/png": "png"}
+
+
+class EncodedPixels:
+    """`Pixels` of a compressed picture from a message, decoded when they are first asked for: by
+    the engine, on its thread. Raises `BadInput` for one that can't be decoded."""
+
+    __slots__ = ("_picture", "_decoded")
+
+    def __init__(self, picture: EncodedPicture) -> None:
+        self._picture = picture
+        self._decoded: AvPixels | None = None
+
+    def luma(self) -> Picture:
+        """[height, width] uint8."""
+        return self._pixels().luma()
+
+    def rgb(self, width: int, height: int) -> Picture:
+        """[height, width, 3] uint8, scaled by area."""
+        return self._pixels().rgb(width, height)
+
+    def _pixels(self) -> AvPixels:
+        if self._decoded is None:
+            # A decoder and no demuxer: nothing guesses what else the bytes could be.
+            decoder = av.CodecContext.create(_DECODERS[self._picture.mime], "r")
+            try:
+                frames = [*decoder.decode(av.Packet(self._picture.data)), *decoder.decode(None)]
+            except av.FFmpegError as error:
+                raise BadInput(f"the picture is damaged: {error}", code="invalid_image") from error
+            frame = frames[0] if frames else None
+            if not isinstance(frame, av.VideoFrame):
+                raise BadInput("the picture is damaged: it has no frame", code="invalid_image")
+            self._decoded = AvPixels(frame)
+        return self._decoded

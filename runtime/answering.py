@@ -1,0 +1,416 @@
+"""The answer in progress: words and voice out, functions called, its end, its being cut.
+
+A draft is live from its commit until all of it was played. Its response is done before that: as
+soon as everything is said, though not heard yet.
+"""
+
+from __future__ import annotations
+
+from . import ledger as stage
+from . import messages
+from . import response_messages as say
+from .drafts import Draft
+from .effects import (
+    CancelTurn,
+    CommitTurn,
+    Effect,
+    Emit,
+    EndAside,
+    EndTurn,
+    FlushPlayout,
+    ForgetUtterance,
+    NameItems,
+    Play,
+    Prepare,
+    ReviseTurn,
+    RunTool,
+    StartShadow,
+    StopDecoding,
+)
+from .events import HeadReady, PlaybackReported, Played, TokensReady, ToolCalled, VoiceReady
+from .frames import HEARING_RATE, SPEAKING_RATE
+from .realtime_config import FunctionChoice
+from .response_options import ResponseOptions
+from .session_state import PICTURE_STAGES, SessionState
+from .usage import still_there
+
+
+class Answering(SessionState):
+    """From the commit of a draft to the end of its audio."""
+
+    def _start_turn(
+        self,
+        draft: Draft,
+        text: str | None,
+        tail_pts: int | None,
+    ) -> list[Effect]:
+        """Have the engine begin it."""
+        begin = StartShadow(draft.turn, text, tail_pts)
+        able = self.abilities
+        if able.instructions or able.tools or able.history:
+            return [Prepare(draft.turn, draft.options), begin]
+        return [begin]
+
+    def _answer_now(
+        self, text: str | None, options: ResponseOptions | None, asked: str | None, now: float
+    ) -> list[Effect]:
+        """A turn that is committed as it begins. `asked`: the item it answers."""
+        draft = self._new_draft(now, options)
+        draft.is_typed = True
+        draft.stamps.take({k: at for k, at in self._latents.items() if k in PICTURE_STAGES})
+        self._active_at = now
+        tail = None if text is not None else self.gate.pts
+        return [
+            *self._start_turn(draft, text, tail),
+            *self._go_live(draft, now, [], asked),
+        ]
+
+    def _go_live(
+        self, draft: Draft, now: float, told: list[Effect], asked: str | None
+    ) -> list[Effect]:
+        """The draft becomes the turn: what it has said so far goes out at once, its voice first."""
+        self._live = draft
+        self._idle_from = None
+        draft.is_committed = True
+        draft.progressed = now
+        draft.stamps.mark(stage.TURN_DECIDED, now)
+        for name in PICTURE_STAGES:  # a picture is counted with one turn only
+            self._latents.pop(name, None)
+        self._modal = {k: v for k, v in self._modal.items() if not k.startswith("modal_picture")}
+        self.playback.say(draft.turn, draft.answer)
+        held, draft.held = draft.held, []
+        draft.ready_words = len(draft.answer.split())
+        draft.ready_voice_ms = sum(len(v.pcm) for v in held) * 1000 // SPEAKING_RATE
+        draft.teller = teller = self.narrator.response(draft.turn, draft.options)
+        may_call = self.abilities.tools and bool(draft.options.tools or self.own_tools)
+        effects: list[Effect] = [CommitTurn(draft.turn), *draft.speak()]
+        if draft.is_capped:
+            effects.append(StopDecoding(draft.turn, draft.answer))
+        voiced = [effect for voice in held for effect in self._queue(draft, voice, now)]
+        if self._is_track:
+            effects += voiced
+        effects += told
+        effects += teller.began(is_eager=not may_call)
+        if self.abilities.history and teller.item_id is not None:
+            effects.append(NameItems(draft.turn, asked, teller.item_id))
+        if self._rate_limits:
+            effects.append(Emit(messages.rate_limits(self._rate_limits)))
+        effects += self._sounds(draft) if held else self.narrator.state("thinking")
+        effects += teller.words(draft.answer)
+        if not self._is_track:
+            effects += voiced
+        calls, draft.calls = draft.calls, []
+        for call in calls:
+            effects += self._tell_call(draft, call)
+        return effects + self._advance(draft, now)
+
+    def _sounds(self, draft: Draft) -> list[Effect]:
+        """The first audio of the answer goes out."""
+        teller = draft.teller
+        if teller is None:
+            return []
+        return [*teller.playout_began(), *self.narrator.state("speaking")]
+
+    # What the engine and the voice bring
+
+    def _judged(self, draft: Draft, event: HeadReady, now: float, stamps: dict[str, float]) -> None:
+        draft.head = event.head
+        draft.confidence = event.confidence
+        draft.progressed = now
+        if event.taken is not None:
+            draft.is_counted = True
+            draft.usage.taken = event.taken
+            draft.usage.cached = still_there(self._taken, event.taken)
+        draft.stamps.take(stamps)
+        draft.stamps.mark(stage.HEAD_READY, now)
+
+    def _take_words(self, event: TokensReady, now: float, stamps: dict[str, float]) -> list[Effect]:
+        draft = self._draft(event.turn)
+        if draft is None or draft.is_text_done:
+            return []
+        draft.progressed = now
+        draft.stamps.take(stamps)
+        if event.text:
+            draft.stamps.mark(stage.FIRST_TOKEN, now)
+        if event.is_last:
+            draft.stamps.mark(stage.LAST_TOKEN, now)
+        before = draft.answer
+        draft.take(event.text, event.is_last)
+        new = draft.answer[len(before) :]
+        if not draft.is_committed:
+            return [*draft.speak(), *self._decide(now)]
+        effects: list[Effect] = []
+        if draft.is_capped:
+            effects.append(StopDecoding(draft.turn, draft.answer))
+        self.playback.say(draft.turn, new)
+        teller = draft.teller
+        assert teller is not None
+        return [*effects, *draft.speak(), *teller.words(new), *self._advance(draft, now)]
+
+    def _take_call(self, event: ToolCalled, now: float) -> list[Effect]:
+        """A shadow's functions wait: it may be retracted, and calling them has effects."""
+        draft = self._draft(event.turn)
+        if draft is None or draft.is_done:
+            return []
+        draft.progressed = now
+        if not draft.is_committed:
+            draft.calls.append(event)
+            return []
+        return self._tell_call(draft, event)
+
+    def _tell_call(self, draft: Draft, call: ToolCalled) -> list[Effect]:
+        """The client's functions are its own to run; ours run here and leave items."""
+        teller = draft.teller
+        assert teller is not None
+        choice = draft.options.tool_choice
+        if choice == "none" or (isinstance(choice, FunctionChoice) and choice.name != call.name):
+            why = f"the model called {call.name!r} though tool_choice forbids it"
+            return [self.narrator.error(why, "tool_not_allowed", kind="server_error")]
+        is_clients = any(tool.name == call.name for tool in draft.options.tools)
+        if is_clients or call.name not in self.own_tools:
+            item_id, told = teller.call(call.call_id, call.name, call.arguments)
+            return told
+        if draft.teller is not None and draft.options.is_out_of_band:
+            why = f"{call.name!r} can't be called outside of the conversation"
+            return [self.narrator.error(why, "tool_not_allowed", kind="server_error")]
+        self._calls[call.call_id] = call.name
+        item_id = self.narrator.new_id("item")
+        item = messages.call_item(item_id, call.call_id, call.name, call.arguments, "completed")
+        return [
+            *self.narrator.created(item_id, item, turn=draft.turn),
+            RunTool(call.call_id, call.name, call.arguments),
+        ]
+
+    def _take_voice(self, event: VoiceReady, now: float, stamps: dict[str, float]) -> list[Effect]:
+        draft = self._draft(event.turn)
+        if draft is None or draft.is_voice_done:
+            return []
+        draft.progressed = now
+        draft.is_voice_done = event.is_last
+        draft.stamps.take(stamps)
+        draft.stamps.mark(stage.FIRST_VOICE, now)
+        if not draft.is_committed:
+            draft.held.append(event)
+            return []
+        sounds = [] if draft.options.is_out_of_band else self._sounds(draft)
+        return [*self._queue(draft, event, now), *sounds, *self._advance(draft, now)]
+
+    def _queue(self, draft: Draft, voice: VoiceReady, now: float) -> list[Effect]:
+        if self._queued(draft) == 0:
+            draft.play_started = now
+        draft.play_end = max(draft.play_end, now) + len(voice.pcm) / SPEAKING_RATE
+        draft.usage.voiced += len(voice.pcm)
+        self.playback.queue(draft.turn, len(voice.pcm), voice.text)
+        if self._is_track:
+            return [Play(draft.turn, voice.pcm, voice.text, voice.is_last)]
+        draft.stamps.mark(stage.FIRST_PACKET, now)
+        teller = draft.teller
+        return teller.audio(voice.pcm, is_last=voice.is_last) if teller is not None else []
+
+    # What was played
+
+    def _played(self, event: Played, now: float, sent: float) -> list[Effect]:
+        for tail in self._tails:
+            if tail.turn == event.turn:
+                return self._tail_played(tail, event)
+        live = self._live
+        if live is None or event.turn != live.turn:
+            return []
+        self.playback.played(live.turn, event.samples)
+        if event.samples > 0:
+            live.stamps.mark(stage.FIRST_PACKET, sent)
+        # A voice that failed leaves no last packet: then all of what was queued is the end.
+        if event.is_done or (live.is_mute and event.samples >= self._queued(live)):
+            live.stamps.mark(stage.LAST_PACKET, sent)
+            live.is_played = live.is_voice_done
+            return self._advance(live, now)
+        return []
+
+    def _tail_played(self, tail: Draft, event: Played) -> list[Effect]:
+        self.playback.played(tail.turn, event.samples)
+        if not event.is_done:
+            return []
+        self._tails.remove(tail)
+        return tail.teller.playout_over() if tail.teller is not None else []
+
+    def _reckon(self, draft: Draft, now: float) -> None:
+        """Without a report: what a client that plays at once has played by now."""
+        if not self._is_track:
+            left = max(0.0, draft.play_end - now) * SPEAKING_RATE
+            self.playback.played(draft.turn, round(self._queued(draft) - left))
+
+    def _reported(self, event: PlaybackReported, now: float) -> list[Effect]:
+        kept = self.narrator.items.get(event.item_id)
+        for draft in (self._live, *self._tails):
+            if draft is not None and kept is not None and kept.turn == draft.turn:
+                samples = min(event.audio_ms * SPEAKING_RATE // 1000, self._queued(draft))
+                self.playback.played(draft.turn, samples)
+                draft.play_end = now + (self._queued(draft) - samples) / SPEAKING_RATE
+        return []
+
+    # The end
+
+    def _advance(self, draft: Draft, now: float) -> list[Effect]:
+        """Closes what is complete: the text, the response, the turn."""
+        if not draft.is_text_done:
+            return []
+        teller = draft.teller
+        assert teller is not None
+        effects = teller.words_done()
+        if draft.turn in self._asides:
+            if draft.is_empty or draft.is_voice_done:
+                effects += self._aside_over(draft)
+            return effects
+        if draft.is_empty:
+            return effects + self._finish(draft, now)
+        if draft.is_voice_done:
+            effects += self._response_done(draft)
+            if draft.is_played or self._queued(draft) == 0:
+                return effects + self._finish(draft, now)
+            effects += self._go_on(now)
+        return effects
+
+    def _response_done(self, draft: Draft) -> list[Effect]:
+        """Everything was said."""
+        if draft.is_capped:
+            return self._close_response(draft, "incomplete", say.incomplete("max_output_tokens"))
+        return self._close_response(draft, "completed")
+
+    def _close_response(
+        self, draft: Draft, status: str, details: messages.Message | None = None
+    ) -> list[Effect]:
+        teller = draft.teller
+        if teller is None or teller.is_done:
+            return []
+        if not draft.is_counted and not draft.options.is_out_of_band:
+            draft.usage.taken = self._handed
+            draft.usage.cached = still_there(self._taken, self._handed)
+        if not draft.options.is_out_of_band:
+            self._taken = draft.usage.taken
+            self._hand(text=draft.usage.tokens)
+        return teller.done(status, draft.usage.as_message(), details)
+
+    def _aside_over(self, draft: Draft) -> list[Effect]:
+        del self._asides[draft.turn]
+        return [EndAside(draft.turn), *self._response_done(draft)]
+
+    def _finish(self, draft: Draft, now: float) -> list[Effect]:
+        """The turn was said to its end."""
+        teller = draft.teller
+        assert teller is not None
+        self._drop_live(now)
+        self._idle_from = (now, self.gate.pts)
+        effects: list[Effect] = []
+        if not self._unanswered and not self.gate.is_open and self._has_stray:
+            # What was heard under our own voice is its echo, or noise.
+            self._close_utterance()
+            effects.append(ForgetUtterance())
+        return [
+            EndTurn(draft.turn, draft.answer),
+            *effects,
+            *self._response_done(draft),
+            *teller.playout_over(),
+            *self._report(draft),
+            *self.narrator.state("listening"),
+            *self._go_on(now),
+        ]
+
+    def _let_play_out(self, now: float) -> list[Effect]:
+        """A new response is wanted while the end of the one before is still being played."""
+        draft = self._live
+        if draft is None or not draft.is_done:
+            return []
+        self._drop_live(now)
+        if self._queued(draft) and not draft.is_played:
+            self._tails.append(draft)
+            del self._tails[:-4]
+        return [EndTurn(draft.turn, draft.answer), *self._report(draft)]
+
+    # What the layers above put in
+
+    def _go_on(self, now: float) -> list[Effect]:
+        """Where functions of ours have run, the model answers with what they gave."""
+        return []
+
+    def _decide(self, now: float) -> list[Effect]:
+        """Whether the silence so far ends the turn."""
+        return []
+
+    def _cut(self, reason: str, now: float, *, is_listening: bool = True) -> list[Effect]:
+        """Stop the live turn; the context keeps what was heard of it."""
+        draft = self._live
+        tails = self._cut_tails(now)
+        if draft is None:
+            return tails
+        return [
+            *self._stop(draft, "cancelled", say.cancelled(reason), now),
+            *tails,
+            *self._report(draft),
+            *(self.narrator.state("listening") if is_listening else []),
+        ]
+
+    def _fail(self, why: str, now: float) -> list[Effect]:
+        """The live turn can't go on."""
+        draft = self._live
+        assert draft is not None
+        return [
+            *self._stop(draft, "failed", say.failed(why), now),
+            *self._report(draft),
+            *self.narrator.state("listening"),
+        ]
+
+    def _stop(
+        self, draft: Draft, status: str, details: messages.Message, now: float
+    ) -> list[Effect]:
+        teller = draft.teller
+        assert teller is not None
+        self._reckon(draft, now)
+        self._drop_live(now)
+        is_read = not draft.options.has_voice
+        heard = draft.answer if is_read else self.playback.heard(draft.turn)
+        effects: list[Effect] = [CancelTurn(draft.turn, heard)]
+        if self._is_track:
+            effects.append(FlushPlayout(draft.turn))
+        effects += teller.playout_cut(self.playback.heard_ms(draft.turn))
+        effects += self._close_response(draft, status, details)
+        teller.heard_only(heard)
+        return effects
+
+    def _cut_tails(self, now: float) -> list[Effect]:
+        """The rest of answers that are over is not played either."""
+        effects: list[Effect] = []
+        tails, self._tails = self._tails, []
+        for tail in tails:
+            self._reckon(tail, now)
+            heard = self.playback.heard(tail.turn)
+            if self._is_track and self._live is None:
+                effects.append(FlushPlayout(tail.turn))
+            if self.abilities.revises:
+                effects.append(ReviseTurn(tail.turn, heard))
+            if tail.teller is not None:
+                effects += tail.teller.playout_cut(self.playback.heard_ms(tail.turn))
+                tail.teller.heard_only(heard)
+        return effects
+
+    def _drop_live(self, now: float) -> None:
+        self._live = None
+        self._active_at = now
+        self._echo_until = self.gate.pts + self._echo_tail
+
+    # Hearing, as far as the end of an answer concerns it
+
+    @property
+    def _has_stray(self) -> bool:
+        return bool(self._text) or self._stray_pts is not None
+
+    def _close_utterance(self) -> None:
+        """The engine's utterance is over, and ours."""
+        self._utterance = None
+        self._text = self._text_before = ""
+        self._stray_pts = None
+        self._closed_pts = self.gate.pts
+        self._buffer_pts = self.gate.pts
+        self.gate.reset()
+
+    def _heard_seconds(self, start_pts: int, end_pts: int) -> float:
+        return (end_pts - start_pts) / HEARING_RATE

@@ -1,0 +1,101 @@
+"""The conversation's items in their order, as the client sees them. Bounded; the oldest go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import BadInput
+
+Item = dict[str, object]
+
+KEPT_ITEMS = 256
+"""Items that can still be retrieved; older ones are forgotten."""
+ROOT = "root"
+"""As previous_item_id: before every other item."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """An item and what it comes from."""
+
+    item: Item
+    turn: int | None = None
+    """The answer it is a part of, or that its words were asked with."""
+    is_answer: bool = False
+
+
+class Items:
+    """Ids are unique; who comes after whom is what clients see as previous_item_id."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Kept] = {}
+        self._order: list[str] = []
+
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self._kept
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @property
+    def last(self) -> str | None:
+        """Id of the last item."""
+        return self._order[-1] if self._order else None
+
+    def get(self, item_id: str) -> Kept | None:
+        return self._kept.get(item_id)
+
+    def place(self, previous: str | None) -> int:
+        """Where an item goes that is to follow `previous` (None: the last). Raises `BadInput`."""
+        if previous is None:
+            return len(self._order)
+        if previous == ROOT:
+            return 0
+        if previous not in self._kept:
+            raise BadInput(
+                f"there is no item {previous!r} to come after: leave previous_item_id out to append",
+                code="invalid_previous_item_id",
+                param="previous_item_id",
+            )
+        return self._order.index(previous) + 1
+
+    def is_end(self, previous: str | None) -> bool:
+        """An item after `previous` would be the last one."""
+        return self.place(previous) == len(self._order)
+
+    def add(self, item_id: str, kept: Kept, previous: str | None = None) -> str | None:
+        """Returns the id of the item before it, None for the first."""
+        at = self.place(previous)
+        self._order.insert(at, item_id)
+        self._kept[item_id] = kept
+        before = self._order[at - 1] if at else None
+        while len(self._order) > KEPT_ITEMS:
+            del self._kept[self._order.pop(0)]
+        return before
+
+    def replace(self, item_id: str, item: Mapping[str, object]) -> None:
+        """The item has changed; nothing when it is gone."""
+        if (kept := self._kept.get(item_id)) is not None:
+            kept.item = dict(item)
+
+    def remove(self, item_id: str) -> Kept | None:
+        """Take it out; None when there was none."""
+        kept = self._kept.pop(item_id, None)
+        if kept is not None:
+            self._order.remove(item_id)
+        return kept
+
+    def has_call(self, call_id: str) -> bool:
+        """A function was called under this id."""
+        return any(
+            kept.item.get("type") == "function_call" and kept.item.get("call_id") == call_id
+            for kept in self._kept.values()
+        )
+
+    def has_output(self, call_id: str) -> bool:
+        """The call has its output already."""
+        return any(
+            kept.item.get("type") == "function_call_output" and kept.item.get("call_id") == call_id
+            for kept in self._kept.values()
+        )
