@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..runtime.errors import VisavisError
+from .gpu_options import add_arguments as add_gpu_arguments
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one measurement; returns the exit status."""
     arguments = _parser().parse_args(list(argv))
     try:
-        _run(arguments)
+        return _run(arguments)
     except VisavisError:
         raise  # the command line tells it in one line
     except OSError as error:
         raise VisavisError(f"the measurement can't be written or read: {error}") from error
-    return 0
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     match arguments.what:
         case "talk":
             from .script import Kind
@@ -49,10 +49,16 @@ def _run(arguments: argparse.Namespace) -> None:
             from .jitter import run_jitter
 
             run_jitter(arguments.json)
+        case "gpu":
+            from .gpu import run_gpu
+            from .gpu_options import asked_of
+
+            return run_gpu(asked_of(arguments), arguments.json)
         case _:
             from .ready import run_ready
 
             run_ready(arguments.pipeline, arguments.times, arguments.json)
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,11 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     ready = benches.add_parser("ready", help="from the command to listening")
     ready.add_argument("--times", type=_positive, default=5, help="starts (5)")
 
+    gpu = benches.add_parser("gpu", help="a large performance model beside its physical floor")
+    add_gpu_arguments(gpu)
+
     for each in (talk, ready):
         each.add_argument("--pipeline", default="fused", help="fused or echo (fused)")
     for each in (talk, fusion):
         each.add_argument("--seed", type=int, default=1, help="of the script (1)")
-    for each in (talk, fusion, jitter, ready):
+    for each in (talk, fusion, jitter, ready, gpu):
         each.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
     return parser
 

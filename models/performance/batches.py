@@ -39,10 +39,10 @@ class Batch:
 class Batches:
     """The steps of a model. Every method takes parallel rows, each slot at most once."""
 
-    def __init__(self, model: PerformanceModel, *, graphs: bool = True) -> None:
-        """`graphs` False keeps plain calls on CUDA too: the slow twin."""
+    def __init__(self, model: PerformanceModel, steps: Steps | None = None) -> None:
+        """`steps`: how they reach the device; by default what suits it."""
         self.model = model
-        self.steps: Steps = make_steps(model.built.device, graphs=graphs)
+        self.steps: Steps = steps or make_steps(model.built.device)
         self.preparation = Preparation()
         self._batches: dict[tuple[str, int], list[Batch]] = {}
 

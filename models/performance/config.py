@@ -158,6 +158,10 @@ CONFIGS = {
             large_eyes=VisionSizes(256, 6, 4, 1024, patch=16),
             words=4096,
             spans=(256, 512),
+            hear_rows=(1, 8, 32, 128),
+            begin_rows=(1, 8, 32),
+            decode_rows=(1, 8, 32, 128),
+            see_rows=(1, 4),
         ),
         PerformanceConfig(  # 1.04 B decoder, 205 M hearing, 86 M and 1.01 B seeing
             "1b",

@@ -236,6 +236,6 @@ class Preparation:
         return True
 
 
-def make_steps(device: torch.device, *, graphs: bool = True) -> Steps:
-    """Graphs on CUDA; plain calls elsewhere, or where `graphs` is False (the slow twin)."""
-    return GraphSteps(device) if device.type == "cuda" and graphs else PlainSteps()
+def make_steps(device: torch.device) -> Steps:
+    """Graphs on CUDA, plain calls elsewhere."""
+    return GraphSteps(device) if device.type == "cuda" else PlainSteps()
