@@ -21,7 +21,7 @@ from .http import HttpProblem, client_address
 from .origins import Origins
 
 READING = ("GET", "HEAD")
-METHODS = "GET, POST, PATCH, DELETE"
+METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 
 
 def admit(

@@ -16,6 +16,25 @@ from .door import problem_of
 from .http import HttpProblem
 
 
+def as_problem(error: VisavisError) -> HttpProblem:
+    """What an endpoint that writes its own errors answers; the same status as everywhere."""
+    match error:
+        case HttpProblem():
+            return error
+        case AccessError():
+            return problem_of(error)
+        case BadInput():
+            status = 404 if error.code == NOT_FOUND else 400
+            return HttpProblem(status, str(error), code=error.code, param=error.param)
+        case EngineFull():
+            after_s = error.retry_after_s
+            return HttpProblem(503, str(error), code="server_full", retry_after_s=after_s)
+        case EngineDied():
+            return HttpProblem(503, str(error), code="engine_died", retry_after_s=30.0)
+        case _:  # something the operator must mend; its message says how
+            return HttpProblem(500, str(error), code="server_misconfigured")
+
+
 def handlers(count: Callable[[str], None]) -> Mapping[Any, Any]:  # Starlette's own annotation
     """Exception handlers of the application. `count` is told why a request was refused.
 

@@ -25,6 +25,7 @@ from .assembly import answerer, make_pipeline
 from .extensions import page
 from .origins import is_loopback
 from .server import app
+from .ways import ways
 
 STOP_S = 3
 """Seconds that HTTP requests under way may take once the server was told to stop."""
@@ -152,6 +153,7 @@ class _Server(uvicorn.Server):
             page(),
             on_death=self._die,
             access=access,
+            ways=ways(settings),
         )
         config = uvicorn.Config(
             application,

@@ -31,7 +31,10 @@ from .origins import Origins
 from .pipeline import Pipeline, PipelineHost, State
 from .problems import handlers
 from .resumption import Resumptions
+from .rtvi import Rtvi
 from .telephony import Telephony
+from .ways import Ways
+from .whip import Whip
 
 PATIENCE_S = 5.0
 """How long an offer waits for a model that is still loading."""
@@ -47,12 +50,14 @@ def app(
     *,
     on_death: Callable[[str], None] = lambda why: None,
     access: Access | None = None,
+    ways: Ways | None = None,
 ) -> Starlette:
     """The application. It loads `pipeline` when it starts and closes it when it stops.
 
     `on_death` is told when the pipeline failed; the server then still says so to whoever asks.
     `access` decides who may talk; by default it is made of the settings. Whoever binds the
-    application to an address calls `check_binding` first.
+    application to an address calls `check_binding` first. With `ways`, clients of RTVI, WHIP and WHEP
+    find their endpoints.
     """
     if access is None:
         access, settings = take_keys(settings)
@@ -101,6 +106,7 @@ def app(
                 desks.clear()
                 await asyncio.to_thread(access.close)
 
+    others = () if ways is None else (*Rtvi(ways).endpoints, *Whip(ways).endpoints)
     routes = [
         Route("/health", with_desk(_health)),
         Route("/config.json", with_desk(_config)),
@@ -112,6 +118,7 @@ def app(
             for path, method, endpoint in (*signalling.ENDPOINTS, *realtime.ENDPOINTS)
         ),
         WebSocketRoute(realtime.PATH, over_websocket),
+        *(Route(path, with_desk(steer), methods=list(methods)) for path, methods, steer in others),
     ]
     mounts = [] if page is None else [Mount("/", StaticFiles(directory=page[0], html=True))]
     origins = Origins(settings.server.allowed_origins, settings.server.host)
