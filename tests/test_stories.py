@@ -13,7 +13,7 @@ from visavis.models.config import NANO
 from visavis.models.lexicon import ASK, END, SILENT, WAIT, Lexicon
 from visavis.models.spelling import unspell
 from visavis.models.training.heard import HeardPool
-from visavis.models.training.language import ANSWER_WORDS, Intent
+from visavis.models.training.language import ANSWER_WORDS, Intent, question_words
 from visavis.models.training.stories import IGNORED, Stories, Story, misheard
 from visavis.models.training.train_vision import Pictures
 
@@ -103,3 +103,13 @@ def test_words_are_known_where_each_was_heard(pictures: Pictures) -> None:
     story.answer([3])
     (asked,) = story.asked
     assert (asked.at, asked.end, asked.relevant) == (story.length - 3, story.length - 1, (1, 2))
+
+
+def test_a_stranger_among_the_words_changes_nothing_asked(pictures: Pictures) -> None:
+    writer, known = Stories(pictures, LEXICON, NANO, random.Random(6), None), set(question_words())
+    strangers = 0
+    for _ in range(150):
+        story = writer.write(2)
+        strangers += sum(word not in known for _, word in story.spelt)
+        assert all(asked.intent.topic for asked in story.asked)
+    assert 20 < strangers < 120

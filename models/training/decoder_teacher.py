@@ -7,7 +7,6 @@ losses name the steps between (auxiliary supervision of attention: Mi et al. 201
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +15,7 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..decoder import Watch
-from .language import question_text
+from .language import question_words
 from .phrasings import PLACE_FORMS, TOPICS
 from .scenes import COLORS, SHAPES, Item, place_of
 from .stories import Asked, Story
@@ -38,12 +37,6 @@ def _places(things: Sequence[Item]) -> set[str]:
     """The place of a single object that has one."""
     place = place_of(things[0]) if len(things) == 1 else None
     return set() if place is None else {place}
-
-
-def question_words(samples: int = 20_000, seed: int = 0) -> tuple[str, ...]:
-    """The words people say in trained phrasings, most of them."""
-    rng = random.Random(seed)
-    return tuple(sorted({w for _ in range(samples) for w in question_text(rng).split()}))
 
 
 class DecoderTeacher(nn.Module):
@@ -117,9 +110,9 @@ class DecoderTeacher(nn.Module):
         cols: list[int] = []
         goals: list[tuple[int, int]] = []  # line, position
         for row, one in asked:
-            # A description names one thing after another: only its beginning looks at all of them.
-            end = one.at + 1 if one.intent.family == "describe" else one.end
-            for at in range(one.at, end):
+            # Several things are named one after another: only the beginning looks at all of them.
+            is_list = one.intent.family in ("describe", "colour", "shape") and len(one.relevant) > 1
+            for at in range(one.at, one.at + 1 if is_list else one.end):
                 goals += [(len(rows), goal) for goal in one.relevant or (one.at,)]
                 rows.append(row)
                 cols.append(at)

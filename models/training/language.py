@@ -185,6 +185,13 @@ def question_text(rng: random.Random, split: Split = "train") -> str:
     return _phrase(_random_intent(rng, family), rng, split)
 
 
+@cache
+def question_words(samples: int = 20_000, seed: int = 0) -> tuple[str, ...]:
+    """The words people say in trained phrasings, most of them, sorted."""
+    rng = random.Random(seed)
+    return tuple(sorted({w for _ in range(samples) for w in question_text(rng).split()}))
+
+
 def understand(question: str) -> Intent:
     """What a question of this grammar (normalised, either split) asks; anything else is chatter."""
     text = question.replace("an orange", "a orange")

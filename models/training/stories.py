@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -17,9 +18,10 @@ from ..config import ModelConfig
 from ..lexicon import ASK, CAMERA_OFF, END, SILENT, WAIT, Lexicon
 from ..spelling import LETTERS, spell, word_spans
 from .heard import Heard, HeardPool
-from .language import Intent, ask, matching, pair, tokenize, understand
+from .language import Intent, ask, matching, pair, question_words, tokenize, understand
 from .scenes import Item, Scene
 from .train_vision import Pictures
+from .words import COMMON_WORDS
 
 IGNORED = -100
 
@@ -120,6 +122,24 @@ def misheard(text: str, rng: random.Random) -> Heard:
     return Heard(text, chances, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A question of the grammar, the words it was put in, what is right, and how it was heard (None:
+    to be typed)."""
+
+    question: str
+    said: str
+    answer: str
+    heard: Heard | None
+
+
+@cache
+def _strangers() -> tuple[str, ...]:
+    """Common words that no trained phrasing has."""
+    known = set(question_words())
+    return tuple(word for word in COMMON_WORDS if word not in known)
+
+
 class Stories:
     """Writes stories over a pool of pictures (and of things really heard)."""
 
@@ -137,8 +157,8 @@ class Stories:
     def _scene(self, image: int | None) -> Scene | None:
         return None if image is None else self.pictures.scenes[image]
 
-    def _question(self, candidates: list[int | None]) -> tuple[int | None, str, str, Heard | None]:
-        """Which picture, what is asked, what is right, and how it was heard (None: to be typed)."""
+    def _question(self, candidates: list[int | None]) -> tuple[int | None, Asking]:
+        """Which picture, and what is asked about it."""
         rng = self.rng
         if self.pool is not None and rng.random() < 0.75:
             for _ in range(8):
@@ -147,16 +167,25 @@ class Stories:
                     continue
                 found = pair(heard.text, [self._scene(c) for c in candidates], rng)
                 if found is not None:
-                    return candidates[found[0]], heard.text, found[1].answer, heard
+                    asking = Asking(heard.text, heard.text, found[1].answer, heard)
+                    return candidates[found[0]], asking
         while True:
             image = rng.choice(candidates)
             try:
                 exchange = ask(self._scene(image), rng)
             except ValueError:
                 continue
-            typed = rng.random() < 0.3
-            spoken = None if typed else misheard(exchange.question, rng)
-            return image, exchange.question, exchange.answer, spoken
+            said = self._with_a_stranger(exchange.question)
+            spoken = None if rng.random() < 0.3 else misheard(said, rng)
+            return image, Asking(exchange.question, said, exchange.answer, spoken)
+
+    def _with_a_stranger(self, question: str) -> str:
+        """Sometimes with a word that no question has: people put the same thing in other words."""
+        if self.rng.random() > 0.2:
+            return question
+        words = question.split()
+        words.insert(self.rng.randrange(len(words) + 1), self.rng.choice(_strangers()))
+        return " ".join(words)
 
     def _look(self, story: Story, image: int | None) -> None:
         if image is None:
@@ -177,7 +206,8 @@ class Stories:
         for turn in range(exchanges):
             is_new = turn == 0 or rng.random() < 0.2
             candidates = self._draw(24 if self.pool is not None else 1) if is_new else [image]
-            chosen, question, answer, heard = self._question(candidates)
+            chosen, asking = self._question(candidates)
+            answer, heard = asking.answer, asking.heard
             late = is_new and turn > 0 and rng.random() < 0.4
             if is_new and not late:
                 self._look(story, chosen)
@@ -186,11 +216,11 @@ class Stories:
             image = chosen
             # What is unfinished or not for the agent leaves the cache again: it only comes last.
             unfinished = bool(answer) and turn == exchanges - 1 and rng.random() < 0.5
-            words, truth = None if heard is None else heard.words(), question.split()
+            words, truth = None if heard is None else heard.words(), asking.said.split()
             if unfinished:
-                words, unfinished = self._cut(question, words)
+                words, unfinished = self._cut(asking.said, words)
             if words is None:
-                story.type(question)
+                story.type(asking.said)
                 if late:
                     self._look(story, chosen)
             else:
@@ -204,7 +234,7 @@ class Stories:
             if unfinished:
                 story.word(ASK, WAIT)
                 return story
-            intent = understand(question)
+            intent = understand(asking.question)
             if not answer:
                 story.ask(0, intent)
                 story.word(ASK, SILENT)

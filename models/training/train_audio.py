@@ -175,8 +175,6 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
     losses: list[float] = []
     saved = run.spent
     while not run.is_over:
-        if run.step % 100 == 0:
-            pool.refresh()
         # Utterances of like length share a batch: draw many, sort, cut, shuffle the pieces.
         drawn: npt.NDArray[np.int64] = rng.choice(
             len(pool.pcm), size=min(len(pool.pcm), batch * 16), replace=False
@@ -216,6 +214,7 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
         if run.spent - saved > 180 or run.is_over:
             saved = run.spent
             run.save({"encoder": encoder}, optimizer)
+            pool.refresh()
             marks: dict[str, float | str] = {}
             for name, test in tests.items():
                 if test.refresh():
