@@ -22,7 +22,7 @@ from ..runtime.errors import ConfigError
 from ..runtime.settings import TelephonySettings
 from ..transports.telephony.signatures import genesys_problem, is_from_twilio
 from .access import Access, AccessError, Grant, Scope
-from .door import shown
+from .access.presented import presented
 from .http import client_address
 
 TELNYX_HEADER = "x-telnyx-streaming-auth-token"
@@ -69,9 +69,19 @@ class PhoneAccess:
         if provider == "genesys" and settings.genesys_api_key:
             self._check_genesys(request)
             return _provider(provider)
-        if shown(request) or not self._access.needs_key or provider not in BY_PARAMETER:
-            return self._admit(_headers(request), request)
-        return None
+        headers = _headers(request)
+        if (
+            self._access.needs_key
+            and provider in BY_PARAMETER
+            and presented(headers, request.query_params, ()) is None
+        ):
+            return None
+        return self._access.admit(
+            headers,
+            request.query_params,
+            request.scope.get("subprotocols", ()),
+            client_address(request),
+        )
 
     def when_started(self, parameters: Mapping[str, str], address: str | None) -> Grant:
         """Who is calling, by the parameters of the call. Raises `AccessError`."""
@@ -95,14 +105,6 @@ class PhoneAccess:
             self._access.refuse(error, address)
             raise error
         return _provider("audiosocket")
-
-    def _admit(self, headers: Mapping[str, str], request: HTTPConnection) -> Grant:
-        return self._access.admit(
-            headers,
-            request.query_params,
-            request.scope.get("subprotocols", ()),
-            client_address(request),
-        )
 
     def _check_genesys(self, request: HTTPConnection) -> None:
         settings = self._settings

@@ -123,7 +123,7 @@ def app(
     mounts = [] if page is None else [Mount("/", StaticFiles(directory=page[0], html=True))]
     origins = Origins(settings.server.allowed_origins, settings.server.host)
     headers = {} if page is None else dict(page[1])
-    return Starlette(
+    application = Starlette(
         routes=[*routes, *mounts],
         lifespan=lifespan,
         middleware=[
@@ -133,6 +133,8 @@ def app(
         ],
         exception_handlers=handlers(access.count_refusal),
     )
+    application.state.telephony = telephony
+    return application
 
 
 # The page and what it asks first

@@ -219,13 +219,11 @@ class Telephony:
     async def _carry(self, phone: Phone, grant: Grant, address: str | None, desk: Desk) -> None:
         lease = desk.access.begin(grant, phone.line.provider, address)
         try:
-            call = desk.calls.join(phone, "tel")
+            call = desk.calls.join(phone, "tel", grant.session)
         except (EngineFull, EngineDied):
             lease.end("full")
             raise
         desk.access.carry(lease, call, lambda why: desk.calls.stop(call.id, why))
-        if grant.session:
-            phone.messages.put({"type": "session.update", "session": dict(grant.session)})
         await asyncio.wait([call.task])
 
 
