@@ -187,7 +187,7 @@ def test_a_gate_of_ones_own() -> None:
 
         async def speak(call: Call) -> None:
             nonlocal place
-            for place in range(0, len(said), 320):  # noqa: B020 - where it is, when it is answered
+            for place in range(0, len(said), 320):
                 call.hear(said[place : place + 320])
                 await asyncio.sleep(0.02)
 
