@@ -45,6 +45,7 @@ class FakePeer:
     async def close(self, why: str) -> None:
         self.closed.append(why)
         self.audio.close()
+        self.messages.close()
 
     async def restart(self, offer_sdp: str) -> str:
         if offer_sdp == "broken":
