@@ -86,9 +86,8 @@ class Answering(SessionState):
         effects: list[Effect] = [CommitTurn(draft.turn), *draft.speak()]
         if draft.is_capped:
             effects.append(StopDecoding(draft.turn, draft.answer))
-        voiced = [effect for voice in held for effect in self._queue(draft, voice, now)]
         if self._is_track:
-            effects += voiced
+            effects += [play for voice in held for play in self._queue(draft, voice, now)]
         effects += told
         effects += teller.began(is_eager=not may_call)
         if self.abilities.history and teller.item_id is not None:
@@ -98,7 +97,7 @@ class Answering(SessionState):
         effects += self._sounds(draft) if held else self.narrator.state("thinking")
         effects += teller.words(draft.answer)
         if not self._is_track:
-            effects += voiced
+            effects += [audio for voice in held for audio in self._queue(draft, voice, now)]
         calls, draft.calls = draft.calls, []
         for call in calls:
             effects += self._tell_call(draft, call)

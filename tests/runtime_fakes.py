@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from visavis.runtime.abilities import Abilities
+from visavis.runtime.audio_path import AudioPath
 from visavis.runtime.effects import Effect, Emit, StartShadow
 from visavis.runtime.events import (
     Event,
@@ -55,8 +57,21 @@ class Talk:
         turn: TurnSettings | None = None,
         audio: AudioSettings | None = None,
         limits: SessionSettings | None = None,
+        path: AudioPath = AudioPath.TRACK,
+        abilities: Abilities | None = None,
+        own_tools: frozenset[str] = frozenset(),
+        config: SessionConfig | None = None,
     ) -> None:
-        self.session = Session("sess_test", turn=turn, audio=audio, limits=limits)
+        self.session = Session(
+            "sess_test",
+            turn=turn,
+            audio=audio,
+            limits=limits,
+            audio_path=path,
+            abilities=abilities,
+            own_tools=own_tools,
+            config=config,
+        )
         self.now = 0.0
         self.pts = 0
         self.log: list[Happening] = []
