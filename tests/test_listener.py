@@ -65,9 +65,7 @@ def test_a_listener_that_can_not_be_answered_leaves_nothing_behind() -> None:
             with pytest.raises(BadInput):
                 await listen(peer, offer.replace("a=rtcp-mux", "a=other"), SETTINGS)
             assert peer.companions == 0
-            listeners = [
-                (await listen(peer, offer, SETTINGS))[1] for _ in range(MAX_LISTENERS)
-            ]
+            listeners = [(await listen(peer, offer, SETTINGS))[1] for _ in range(MAX_LISTENERS)]
             with pytest.raises(BadInput, match="one must leave first"):
                 await listen(peer, offer, SETTINGS)
             await listeners[0].close("enough")

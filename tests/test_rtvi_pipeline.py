@@ -119,7 +119,9 @@ def test_an_offer_needs_no_start_and_a_lost_conversation_is_said_to_be_lost() ->
         await site.client.get("/health")
         for _ in range(20):
             await asyncio.sleep(0)
-        again = (await site.post("/api/offer", {**OFFER, "pc_id": first, "restart_pc": True})).json()
+        again = (
+            await site.post("/api/offer", {**OFFER, "pc_id": first, "restart_pc": True})
+        ).json()
         assert again["pc_id"] != first and len(site.peers) == 2
         assert site.notices[0] is None and "a new one" in (site.notices[1] or "")
         unknown = await site.client.patch("/api/offer", json={"pc_id": first, "candidates": []})

@@ -228,9 +228,7 @@ def test_a_bearer_token_opens_and_only_its_key_steers() -> None:
         path = (await site.send(**bearer)).headers["location"]
         assert problem(await site.client.delete(path), 401)
         assert "link" not in (await site.client.options("/whip")).headers
-        player = await site.client.post(
-            path.replace("/whip/", "/whep/"), content=PLAY, headers=SDP
-        )
+        player = await site.client.post(path.replace("/whip/", "/whep/"), content=PLAY, headers=SDP)
         assert problem(player, 401)
         assert (await site.client.delete(path, headers=bearer)).status_code == 200
 

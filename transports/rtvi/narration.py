@@ -52,6 +52,7 @@ class Narration:
         self._segments = 0
         self._partials: dict[str, str] = {}
         self._calls: dict[str, str] = {}
+        """Of the response under way: cancelled with it."""
         self._trouble: str | None = None
 
     def tell(self, event: Mapping[str, object]) -> list[str]:
@@ -243,6 +244,7 @@ class Narration:
             return []
         name, call_id = _text(item, "name"), _text(item, "call_id")
         self._called(call_id, name)
+        self._calls[call_id] = name
         raw = _text(item, "arguments")
         try:
             arguments: object = msgspec.json.decode(raw or "{}")

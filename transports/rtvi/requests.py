@@ -111,8 +111,8 @@ class Requests:
             case "llm-function-call-result":
                 return self._call_result(fields, message_id)
             case "dtmf":
-                event: Event = {"type": "visavis.dtmf", "digits": _keys(fields, message_id)}
-                return Asked(({**event, "event_id": message_id},))
+                # As on a telephone line: the keys are what the person has to say.
+                return Asked(_texted({"content": _keys(fields, message_id)}, {}, message_id))
             case _:
                 why = _NOT_TAKEN.get(kind, f"message type {kind[:80]!r} is not known here")
                 raise Refused(why, message_id, code="unknown_type")

@@ -26,9 +26,9 @@ from ...runtime.settings import WebrtcSettings
 from ..dialects import Dialect
 from ..jitter_buffer import JitterCounts, JitterLimits
 from ..media_threads import media_threads
-from ..sdp_text import with_ice
 from ..picture_limits import PictureLimits
 from ..sdp_limits import SdpLimits, too_many_candidates
+from ..sdp_text import with_ice
 from .channel import Channel
 from .hooks import PacketSink, check_aiortc
 from .link import Ends, Link
