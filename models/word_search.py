@@ -115,7 +115,7 @@ class Dictionary:
             raise ValueError(
                 f"{path} is no dictionary ({problem!r}): export the model again"
             ) from None
-        return Dictionary(words, table / 10)
+        return Dictionary(words, table / np.float32(10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +187,12 @@ class WordSearch:
         cost[dictionary.is_beyond] = _FAR
         self._cost, self._from = cost, origin
         letter = int(chances.argmax())
-        self._raw = [
-            (known + float(dear[letter]) + costs.unknown_letter, said, raw + unspell([letter]))
-            for known, said, raw in self._raw
-            if letter != SPACE
-        ] + [(known, said, raw + " ") for known, said, raw in self._raw if letter == SPACE and raw]
+        if letter == SPACE:
+            self._raw = [(known, said, f"{raw} ") for known, said, raw in self._raw if raw]
+        else:
+            more = float(dear[letter]) + costs.unknown_letter
+            heard = unspell([letter])
+            self._raw = [(known + more, said, raw + heard) for known, said, raw in self._raw]
         self._skip()
         ends = self._ends()
         self._ended = ends[0]
@@ -218,12 +219,13 @@ class WordSearch:
         dictionary = self._dictionary
         finals = self._finals()
         found: list[tuple[float, _Said]] = []
-        for word in np.argpartition(finals, self._costs.ends)[: self._costs.ends]:
+        nearest: npt.NDArray[np.intp] = np.argsort(finals)[: self._costs.ends]
+        for word in (int(index) for index in nearest):
             at = int(dictionary.lengths[word])
             spaced = self._cost[word, at + 1] <= self._cost[word, at] + self._costs.no_space
             said = int(self._from[word, at + 1 if spaced else at])
             found.append(
-                (float(finals[word]), _Said(dictionary.words[word], int(word), self._said[said]))
+                (float(finals[word]), _Said(dictionary.words[word], word, self._said[said]))
             )
         found += [
             (cost, _Said(raw.strip(), len(dictionary.words), self._said[said]))
@@ -237,9 +239,8 @@ class WordSearch:
             ends.append((cost, len(self._said) - 1))
         # Unknown words that ended, or fell far behind, are followed no longer.
         best = min(found[0][0], float(self._cost.min()))
-        self._raw = [one for one in self._raw if not one[2].endswith(" ") and one[0] < best + 15][
-            -8:
-        ]
+        near = [one for one in self._raw if not one[2].endswith(" ") and one[0] < best + 15]
+        self._raw = near[-8:]
         return ends
 
     @property

@@ -84,8 +84,10 @@ def test_a_question_points_at_the_middles_of_what_it_is_about(pictures: Pictures
                 continue
             start, image = before[-1]
             scene = pictures.scenes[image]
-            things = [*scene.items, *([scene.card] if scene.card else [])]
-            cells = {int(thing.y * 6) * 6 + int(thing.x * 6) for thing in things}
+            points = [(item.x, item.y) for item in scene.items]
+            if scene.card is not None:
+                points.append((scene.card.x, scene.card.y))
+            cells = {int(y * 6) * 6 + int(x * 6) for x, y in points}
             assert {at - start for at in asked.relevant} <= cells
             assert asked.at < asked.end < story.length
             pointed += 1

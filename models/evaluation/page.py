@@ -207,13 +207,13 @@ def page(report: Mapping[str, Any]) -> str:
             )
         )
     if "exits" in report:
-        rows = [(f"{depth} layers", value) for depth, value in report["exits"].items()]
+        exits = [(f"{depth} layers", value) for depth, value in report["exits"].items()]
         parts.append(
             _figure(
                 "By depth",
                 "Typed questions answered by one exit alone. In use the exits only draft: "
                 f"{percent(report['draft_acceptance'])} of drafted words were what the full depth says.",
-                bars(rows),
+                bars(exits),
             )
         )
     if "ablations" in report:

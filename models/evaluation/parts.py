@@ -29,16 +29,18 @@ def ablations(
     model: Embedded, pool: Utterances, pictures: Pictures, limit: int, seed: int
 ) -> dict[str, Any]:
     """Right answers to the same spoken questions with parts taken away."""
-    tests: dict[str, dict[str, bool]] = {
-        "fused": {},
-        "through text alone": {"is_typed_over": True},
-        "without the picture": {"is_shown": False},
+
+    def right(*, is_typed_over: bool = False, is_shown: bool = True) -> dict[str, Any]:
+        records = spoken(
+            model, pool, pictures, limit, seed, is_typed_over=is_typed_over, is_shown=is_shown
+        )
+        return share([record.is_right for record in records if record.wanted])
+
+    return {
+        "fused": right(),
+        "through text alone": right(is_typed_over=True),
+        "without the picture": right(is_shown=False),
     }
-    found: dict[str, Any] = {}
-    for name, options in tests.items():
-        records = spoken(model, pool, pictures, limit, seed, **options)
-        found[name] = share([r.is_right for r in records if r.wanted])
-    return found
 
 
 def gating(model: Embedded, pictures: Pictures, count: int, seed: int) -> dict[str, Any]:

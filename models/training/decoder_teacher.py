@@ -59,7 +59,9 @@ class DecoderTeacher(nn.Module):
     def loss(self, stories: Sequence[Story], watch: Watch) -> Tensor:
         """How far the decoder is from reading the words, the questions, and from looking there."""
         total = torch.zeros(())
-        rows, cols, truth = [], [], []
+        rows: list[int] = []
+        cols: list[int] = []
+        truth: list[int] = []
         for row, story in enumerate(stories):
             for at, word in story.spelt:
                 if word in self.words:
