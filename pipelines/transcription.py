@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
+import msgspec
+
 from ..runtime.clock import Clock
 from ..runtime.plugins import PLUGINS
 from ..runtime.protocols import Transcriber
@@ -42,3 +44,15 @@ def transcriber(settings: TranscriptionSettings, clock: Clock) -> OwnedTranscrib
         return None
     factory = PLUGINS.get(TRANSCRIBER, settings.engine)
     return cast(OwnedTranscriber, factory(settings, clock))  # a plugin carries no type
+
+
+def transcriber_names(settings: TranscriptionSettings) -> tuple[str, ...]:
+    """What a session may name as `audio.input.transcription.model` besides the model that answers."""
+    return (WHISPER if settings.engine == EMBEDDED else settings.engine,)
+
+
+def session_transcriber(settings: TranscriptionSettings, clock: Clock) -> OwnedTranscriber | None:
+    """The transcriber that a session may choose; it is loaded when the first one does. Raises as
+    `transcriber`."""
+    (name,) = transcriber_names(settings)
+    return transcriber(msgspec.structs.replace(settings, engine=name), clock)
