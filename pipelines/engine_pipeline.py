@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeGuard
 
 from ..runtime.abilities import abilities_of
 from ..runtime.audio_path import audio_path_of
@@ -18,6 +19,7 @@ from ..runtime.runner import SessionRunner
 from ..runtime.session import Session
 from ..runtime.settings import Settings
 from .taps import Tapped
+from .transcription import EMBEDDED, OwnedTranscriber, session_transcriber, transcriber_names
 
 
 class OwnedEngine(Engine, Protocol):
@@ -59,7 +61,10 @@ class EnginePipeline:
         make_voice: Callable[[], OwnedVoice],
         hints: Sequence[str],
         clock: Clock,
+        *,
+        writes_itself: bool = False,
     ) -> None:
+        """`writes_itself`: the engine's own transcript is that of the transcriber in the settings."""
         self.name = name
         self.hints = hints
         self.totals = LatencyTotals()
@@ -69,11 +74,14 @@ class EnginePipeline:
         self._clock = clock
         self._engine: OwnedEngine | None = None
         self._voice: OwnedVoice | None = None
+        self._writes_itself = writes_itself
+        self._transcriber: OwnedTranscriber | None = None
 
     async def load(self) -> None:
         """Both at once: the voice is a process of its own, the engine a thread."""
         self._voice = self._make_voice()
         self._engine = self._make_engine()
+        self._transcriber = session_transcriber(self._settings.transcription, self._clock)
         await asyncio.gather(self._voice.ready(), self._engine.ready())
 
     async def ended(self) -> str:
@@ -85,6 +93,10 @@ class EnginePipeline:
         """Takes the conversation's places at once, so that a refusal is told at signalling."""
         assert self._engine is not None and self._voice is not None, "load() comes first"
         settings = self._settings
+        wanted = transport.wanted if isinstance(transport, Tapped) else None
+        writer = settings.transcription.engine
+        if writer != EMBEDDED and not self._writes_itself:
+            wanted = _with_transcript(wanted or {}, writer)
         session = Session(
             f"sess_{secrets.token_hex(12)}",
             turn=settings.turn,
@@ -93,7 +105,10 @@ class EnginePipeline:
             now=self._clock.now(),
             process_totals=self.totals,
             audio_path=audio_path_of(transport),
-            abilities=abilities_of(self._engine),
+            abilities=replace(
+                abilities_of(self._engine),
+                transcribers=frozenset(transcriber_names(settings.transcription)),
+            ),
         )
         runner = SessionRunner(
             session,
@@ -104,7 +119,8 @@ class EnginePipeline:
             vision=settings.vision,
             model=f"visavis-{self.name}",
             voice_name=settings.voice.name,
-            wanted=transport.wanted if isinstance(transport, Tapped) else None,
+            wanted=wanted,
+            transcriber=self._transcriber,
             open_picture=_open_picture,
         )
         runner.open()
@@ -116,6 +132,22 @@ class EnginePipeline:
             await self._engine.stop()
         if self._voice is not None:
             await self._voice.stop()
+        if self._transcriber is not None:
+            await self._transcriber.stop()
+
+
+def _with_transcript(wanted: Mapping[str, object], model: str) -> Mapping[str, object]:
+    """The session's transcripts are the model's, unless the client wants something else."""
+    audio = wanted.get("audio", {})
+    source = audio.get("input", {}) if _is_map(audio) else None
+    if not _is_map(audio) or not _is_map(source) or "transcription" in source:
+        return wanted
+    told = {**source, "transcription": {"model": model}}
+    return {**wanted, "audio": {**audio, "input": told}}
+
+
+def _is_map(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)
 
 
 def _open_picture(picture: EncodedPicture) -> Pixels:
