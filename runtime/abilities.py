@@ -39,8 +39,10 @@ class Abilities:
     def as_message(self) -> dict[str, object]:
         """As the client is told."""
         return {
-            name: sorted(value) if isinstance(value, frozenset) else value
-            for name, value in asdict(self).items()
+            **asdict(self),
+            "voices": sorted(self.voices),
+            "languages": sorted(self.languages),
+            "transcribers": sorted(self.transcribers),
         }
 
     def check(self, config: SessionConfig, own_voice: str) -> None:

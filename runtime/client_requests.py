@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 from . import messages
 from . import response_messages as say
@@ -308,8 +309,7 @@ def _words_of(item: Mapping[str, object]) -> str:
     """The texts and transcripts of an item."""
     parts = item.get("content")
     texts: list[str] = []
-    if isinstance(parts, list):
-        for part in parts:
-            if isinstance(part, dict):
-                texts.append(str(part.get("text") or part.get("transcript") or ""))
+    # Items are made by us: their content is a list of objects.
+    for part in cast(list[Mapping[str, object]], parts) if isinstance(parts, list) else []:
+        texts.append(str(part.get("text") or part.get("transcript") or ""))
     return "\n".join(text for text in texts if text)

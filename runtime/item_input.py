@@ -116,7 +116,9 @@ def _message(fields: Mapping[str, object], where: str) -> NewItem:
     audio: str | None = None
     for index, part in enumerate(listed):
         at = f"{where}.content[{index}]"
-        content = cast(Mapping[str, object], part) if isinstance(part, Mapping) else {}
+        content: Mapping[str, object] = {}
+        if isinstance(part, Mapping):
+            content = cast(Mapping[str, object], part)
         kind = content.get("type")
         if kind not in ROLES[role]:
             raise BadInput(

@@ -37,7 +37,7 @@ class _Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is not known is refused, so that a misspelt wish is told."""
 
 
-class Pcm24(_Strict, tag_field="type", tag="audio/pcm"):
+class Pcm24(_Strict, frozen=True, tag_field="type", tag="audio/pcm"):
     """Signed 16-bit little-endian mono."""
 
     rate: Literal[24000] = 24000
@@ -47,7 +47,7 @@ class Pcm24(_Strict, tag_field="type", tag="audio/pcm"):
         return AudioFormat.PCM
 
 
-class MuLaw(_Strict, tag_field="type", tag="audio/pcmu"):
+class MuLaw(_Strict, frozen=True, tag_field="type", tag="audio/pcmu"):
     """G.711 µ-law at 8 kHz."""
 
     @property
@@ -55,7 +55,7 @@ class MuLaw(_Strict, tag_field="type", tag="audio/pcmu"):
         return AudioFormat.PCMU
 
 
-class ALaw(_Strict, tag_field="type", tag="audio/pcma"):
+class ALaw(_Strict, frozen=True, tag_field="type", tag="audio/pcma"):
     """G.711 A-law at 8 kHz."""
 
     @property
@@ -66,7 +66,7 @@ class ALaw(_Strict, tag_field="type", tag="audio/pcma"):
 WireFormat = Pcm24 | MuLaw | ALaw
 
 
-class ServerVad(_Strict, tag_field="type", tag="server_vad"):
+class ServerVad(_Strict, frozen=True, tag_field="type", tag="server_vad"):
     """Silence alone ends a turn."""
 
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
@@ -77,7 +77,7 @@ class ServerVad(_Strict, tag_field="type", tag="server_vad"):
     idle_timeout_ms: Annotated[int, Meta(ge=5_000, le=30_000)] | None = None
 
 
-class SemanticVad(_Strict, tag_field="type", tag="semantic_vad"):
+class SemanticVad(_Strict, frozen=True, tag_field="type", tag="semantic_vad"):
     """What was said, and silence, end a turn."""
 
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
@@ -88,7 +88,7 @@ class SemanticVad(_Strict, tag_field="type", tag="semantic_vad"):
 TurnDetection = ServerVad | SemanticVad
 
 
-class Transcription(_Strict, omit_defaults=True):
+class Transcription(_Strict, frozen=True, omit_defaults=True):
     """Whether and how the client is told what was understood."""
 
     model: str | None = None
@@ -99,14 +99,14 @@ class Transcription(_Strict, omit_defaults=True):
     languages: list[str] | None = None
 
 
-class NoiseReduction(_Strict):
+class NoiseReduction(_Strict, frozen=True):
     """Taken apart so that it can be refused with its path."""
 
     type: Literal["near_field", "far_field"] | None = None
     strength: float | None = None
 
 
-class AudioInput(_Strict):
+class AudioInput(_Strict, frozen=True):
     """How the person is heard."""
 
     format: WireFormat = Pcm24()
@@ -115,13 +115,13 @@ class AudioInput(_Strict):
     turn_detection: TurnDetection | None = None
 
 
-class VoiceId(_Strict):
+class VoiceId(_Strict, frozen=True):
     """A custom voice."""
 
     id: str
 
 
-class AudioOutput(_Strict):
+class AudioOutput(_Strict, frozen=True):
     """How the agent sounds."""
 
     format: WireFormat = Pcm24()
@@ -129,14 +129,14 @@ class AudioOutput(_Strict):
     speed: Annotated[float, Meta(ge=0.25, le=1.5)] = 1.0
 
 
-class Audio(_Strict):
+class Audio(_Strict, frozen=True):
     """Both directions."""
 
     input: AudioInput = AudioInput()
     output: AudioOutput = AudioOutput()
 
 
-class FunctionTool(_Strict, tag_field="type", tag="function"):
+class FunctionTool(_Strict, frozen=True, tag_field="type", tag="function"):
     """A function of the client's that the model may call."""
 
     name: Name
@@ -144,7 +144,7 @@ class FunctionTool(_Strict, tag_field="type", tag="function"):
     parameters: dict[str, object] = {}
 
 
-class FunctionChoice(_Strict, tag_field="type", tag="function"):
+class FunctionChoice(_Strict, frozen=True, tag_field="type", tag="function"):
     """This function must be called."""
 
     name: Name
@@ -153,7 +153,7 @@ class FunctionChoice(_Strict, tag_field="type", tag="function"):
 ToolChoice = Literal["auto", "none", "required"] | FunctionChoice
 
 
-class Tracing(_Strict, omit_defaults=True):
+class Tracing(_Strict, frozen=True, omit_defaults=True):
     """Labels of a trace."""
 
     workflow_name: str | None = None
@@ -161,20 +161,20 @@ class Tracing(_Strict, omit_defaults=True):
     metadata: dict[str, object] | None = None
 
 
-class TokenLimits(_Strict):
+class TokenLimits(_Strict, frozen=True):
     """Part of `RetentionRatio`."""
 
     post_instructions: Annotated[int, Meta(ge=0)] | None = None
 
 
-class RetentionRatio(_Strict, tag_field="type", tag="retention_ratio"):
+class RetentionRatio(_Strict, frozen=True, tag_field="type", tag="retention_ratio"):
     """How much of a full context is kept."""
 
     retention_ratio: Annotated[float, Meta(ge=0, le=1)]
     token_limits: TokenLimits | None = None
 
 
-class Superset(_Strict):
+class Superset(_Strict, frozen=True):
     """What is ours."""
 
     events: bool = True
@@ -185,7 +185,7 @@ def _audio_only() -> list[Modality]:
     return ["audio"]
 
 
-class SessionConfig(_Strict):
+class SessionConfig(_Strict, frozen=True):
     """One session's effective configuration. See docs/realtime.md for what each field does here."""
 
     id: str
@@ -367,9 +367,10 @@ def convert(value: object, kind: type[T], where: str) -> T:
 
 def _at(value: object, path: str) -> object:
     """What is at msgspec's path (`.audio.input`, `.tools[0].name`), as far as it goes."""
+    found: object = value
     for step in re.findall(r"[^.\[\]]+", path):
-        if isinstance(value, Mapping):
-            value = cast(Mapping[str, object], value).get(step)
-        elif isinstance(value, list) and step.isdigit():
-            value = cast(list[object], value)[int(step)]
-    return value
+        if isinstance(found, Mapping):
+            found = cast(Mapping[str, object], found).get(step)
+        elif isinstance(found, list) and step.isdigit():
+            found = cast(list[object], found)[int(step)]
+    return found
