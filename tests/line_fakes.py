@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import msgspec
 from hypothesis import strategies as st
@@ -33,11 +34,11 @@ def nearly(messages: Sequence[dict[str, object]]) -> st.SearchStrategy[str]:
         message, data = choice
         copy: dict[str, object] = msgspec.json.decode(msgspec.json.encode(message))
         inner = copy
-        while inner and data.draw(st.booleans()):
-            below = [value for value in inner.values() if isinstance(value, dict)]
+        while data.draw(st.booleans()):
+            below: list[object] = [v for v in inner.values() if isinstance(v, dict)]
             if not below:
                 break
-            inner = data.draw(st.sampled_from(below))  # pyright: ignore[reportUnknownArgumentType]
+            inner = cast("dict[str, object]", data.draw(st.sampled_from(below)))
         if inner:
             name = data.draw(st.sampled_from(sorted(inner)))
             if data.draw(st.booleans()):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
-from transport_fakes import InlineThreads
+from transport_fakes import InlineThreads, Report
 
 from visavis.transports.telephony import Line, Phone, PhoneLimits, WireClosed
 from visavis.transports.telephony.line import Wire
@@ -54,6 +54,17 @@ class FakeConnection:
             for data in self.sent
             if isinstance(data, str) and data.startswith("{")
         ]
+
+
+def reports_of(phone: Phone) -> list[Report]:
+    """What the phone tells from now on about what was played."""
+    reports: list[Report] = []
+
+    def played(turn: int, samples: int, is_done: bool, sent_at: float) -> None:
+        reports.append((turn, samples, is_done, sent_at))
+
+    phone.set_played(played)
+    return reports
 
 
 def encode(message: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from line_fakes import never_raises, wires
-from telephone_fakes import FakeConnection, encode, make_phone
+from telephone_fakes import FakeConnection, encode, make_phone, reports_of
 from transport_fakes import tone
 
 from visavis.runtime.clock import run_virtual
@@ -123,8 +123,7 @@ def test_nothing_is_sent_while_asterisk_is_full_and_a_flush_is_a_command() -> No
         phone = make_phone(AsteriskLine(), connection)
         connection.say(PLAIN)
         await phone.begin()
-        reports: list[tuple[int, int, bool, float]] = []
-        phone.set_played(lambda *report: reports.append(report))
+        reports = reports_of(phone)
         phone.playout.play(1, tone(2 * SPEAKING_RATE, SPEAKING_RATE), True)
         await asyncio.sleep(0.2)
         connection.say("MEDIA_XOFF")

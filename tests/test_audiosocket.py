@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from line_fakes import never_raises
-from telephone_fakes import FakeConnection, make_phone
+from telephone_fakes import FakeConnection, make_phone, reports_of
 from transport_fakes import tone
 
 from visavis.runtime.clock import run_virtual
@@ -110,8 +110,7 @@ def test_speech_leaves_at_the_pace_of_a_telephone() -> None:
         phone = make_phone(AudioSocketLine(), connection)
         connection.say(HELLO + frame(0x12, bytes(640)))
         await phone.begin()
-        reports: list[tuple[int, int, bool, float]] = []
-        phone.set_played(lambda *report: reports.append(report))
+        reports = reports_of(phone)
         phone.playout.play(1, tone(SPEAKING_RATE, SPEAKING_RATE), True)
         await asyncio.sleep(0.51)
         steps = [b - a for a, b in itertools.pairwise(times)]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from line_fakes import never_raises, wires
-from telephone_fakes import FakeConnection, encode, make_phone
+from telephone_fakes import FakeConnection, encode, make_phone, reports_of
 from transport_fakes import tone
 
 from visavis.runtime.clock import run_virtual
@@ -228,8 +228,7 @@ def test_speech_goes_in_few_large_messages_and_playback_is_known() -> None:
         phone = make_phone(GenesysLine(SESSION), connection)
         connection.say(client.open())
         await phone.begin()
-        reports: list[tuple[int, int, bool, float]] = []
-        phone.set_played(lambda *report: reports.append(report))
+        reports = reports_of(phone)
         phone.playout.play(1, tone(2 * SPEAKING_RATE, SPEAKING_RATE), True)
         await asyncio.sleep(1.0)
         assert 0.9 * SPEAKING_RATE <= reports[-1][1] <= 1.02 * SPEAKING_RATE

@@ -11,7 +11,7 @@ from typing import cast
 import msgspec
 import numpy as np
 import pytest
-from telephone_fakes import FakeConnection, make_phone
+from telephone_fakes import FakeConnection, make_phone, reports_of
 from transport_fakes import tone
 
 from visavis.runtime.clock import LoopClock, run_virtual
@@ -84,6 +84,8 @@ class Twilio:
                     timer.cancel()
                     self._return(name)
                 self._marks.clear()
+            case other:
+                raise AssertionError(f"Twilio knows no {other}")
         return []
 
     def _return(self, name: str) -> None:
@@ -143,8 +145,7 @@ def test_marks_tell_what_was_heard_and_when_it_was_sent() -> None:
         connection.say(CONNECTED, START)
         await phone.begin()
         twilio = Twilio(connection)
-        reports: list[tuple[int, int, bool, float]] = []
-        phone.set_played(lambda *report: reports.append(report))
+        reports = reports_of(phone)
         began = asyncio.get_running_loop().time()
         phone.playout.play(3, tone(SPEAKING_RATE, SPEAKING_RATE), False)
         await asyncio.sleep(0.5)
@@ -172,8 +173,7 @@ def test_a_flush_clears_what_lies_at_the_provider_and_old_marks_say_nothing() ->
         connection.say(CONNECTED, START)
         await phone.begin()
         twilio = Twilio(connection)
-        reports: list[tuple[int, int, bool, float]] = []
-        phone.set_played(lambda *report: reports.append(report))
+        reports = reports_of(phone)
         phone.playout.play(1, tone(3 * SPEAKING_RATE, SPEAKING_RATE), True)
         await asyncio.sleep(1.0)
         assert 0.9 * SPEAKING_RATE <= phone.playout.flush() <= SPEAKING_RATE

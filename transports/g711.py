@@ -52,7 +52,8 @@ def _make_mulaw_of() -> npt.NDArray[np.uint8]:
     segment = np.floor(np.log2(biased)).astype(np.int64) - 5  # 0 … 7
     step = (biased >> (segment + 1)) & 0xF
     code = (segment << 4 | step) ^ 0x7F  # all bits of the magnitude are inverted on the line
-    return np.where(samples < 0, code, code | 0x80).astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = np.where(samples < 0, code, code | 0x80).astype(np.uint8)
+    return codes
 
 
 def _make_of_mulaw() -> Pcm:
@@ -68,7 +69,9 @@ def _make_alaw_of() -> npt.NDArray[np.uint8]:
     segment = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int64) - 3, 0)
     step = (magnitude >> np.maximum(segment - 1, 0)) & 0xF
     code = segment << 4 | step
-    return (np.where(samples < 0, code, code | 0x80) ^ 0x55).astype(np.uint8)
+    signed = np.where(samples < 0, code, code | 0x80)
+    codes: npt.NDArray[np.uint8] = (signed ^ 0x55).astype(np.uint8)
+    return codes
 
 
 def _make_of_alaw() -> Pcm:

@@ -61,7 +61,8 @@ class Resampler:
         out = np.einsum("nk,nk->n", windows[at - first], self._filters[phase])
         self._given = count
         self._history = samples[len(samples) - (taps - 1) :]
-        return np.clip(np.rint(out), -32_768, 32_767).astype(np.int16)
+        clipped: Pcm = np.clip(np.rint(out), -32_768, 32_767).astype(np.int16)
+        return clipped
 
     def flush(self) -> Pcm:
         """The last `delay` samples, as if silence followed; the next `feed` begins a new stream."""

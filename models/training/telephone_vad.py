@@ -133,7 +133,7 @@ def _session() -> Any:  # onnxruntime has no types
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not places:
         raise SystemExit("silero_vad is not installed: run `make train` once, or pip install it")
-    options = cast(Any, ort.SessionOptions())
+    options = cast(Any, ort.SessionOptions())  # pyright: ignore[reportUnknownMemberType]
     options.intra_op_num_threads = 1
     path = Path(places[0]) / "data" / "silero_vad.onnx"  # the file with both rates
     return cast(Any, ort.InferenceSession)(str(path), options, providers=["CPUExecutionProvider"])
