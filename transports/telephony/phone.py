@@ -43,7 +43,7 @@ from .line import (
     Stopped,
     Wire,
 )
-from .speaking import PhoneVoice
+from .phone_voice import PhoneVoice
 
 log = logging.getLogger(__name__)
 
