@@ -14,18 +14,29 @@ from typing import Protocol, cast
 
 Json = Mapping[str, object]
 
-INAUDIBLE = "(inaudible)"
-"""What stands for words that were not understood."""
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A function is to be run. `arguments` is JSON, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass(slots=True)
 class Question:
     """One thing to answer. `history` are the messages before it, in chat completions' shape."""
 
-    text: str
+    text: str | None
+    """What was said or typed, empty when it was not understood; None when the history says it
+    already."""
     history: tuple[Json, ...] = ()
     instructions: str = ""
     """The session's own."""
+    tools: tuple[Json, ...] = ()
+    """Functions of the client's, in chat completions' shape."""
+    tool_choice: object = "auto"
     committed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the person is sure to hear the answer: before, nothing with an effect may be done."""
     notes: list[Json] = field(default_factory=list[Json])
@@ -37,9 +48,11 @@ class Brain(Protocol):
 
     speculates: bool
     """Answers may be begun for a question that is perhaps not finished, and thrown away."""
+    reads_history: bool
+    """It goes by `history`, `instructions` and `tools`, so clients may put anything there."""
 
-    def answer(self, question: Question) -> AsyncGenerator[str, None]:
-        """Pieces of the answer. The generator is closed when nobody wants to hear more. Raises a
+    def answer(self, question: Question) -> AsyncGenerator[str | FunctionCall, None]:
+        """Pieces of the answer, and calls of the client's functions. The generator is closed when nobody wants to hear more. Raises a
         `VisavisError` when there is no answer."""
         ...
 
@@ -56,13 +69,14 @@ class FunctionBrain:
     is called on the event loop, once per turn that is really taken, and must not block."""
 
     speculates = False
+    reads_history = False
 
     def __init__(self, function: Answering) -> None:
         self._function = function
 
-    async def answer(self, question: Question) -> AsyncGenerator[str, None]:
+    async def answer(self, question: Question) -> AsyncGenerator[str | FunctionCall, None]:
         """Calls the function with the question's text."""
-        result = self._function(question.text)
+        result = self._function(question.text or "")
         if isinstance(result, AsyncIterable):
             async for piece in cast(AsyncIterable[str], result):
                 yield piece

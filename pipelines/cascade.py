@@ -9,7 +9,7 @@ from ..runtime.settings import Settings
 from .brains import Brain
 from .engine_pipeline import EnginePipeline, OwnedEngine
 from .toolbox import Toolbox
-from .transcription import transcriber
+from .transcription import EMBEDDED, transcriber
 from .voices import voice
 
 HINTS = ("Ask anything.",)
@@ -41,7 +41,13 @@ def build_with(
         )
 
     return EnginePipeline(
-        name, settings, engine, lambda: voice(settings.voice, clock), HINTS, clock
+        name,
+        settings,
+        engine,
+        lambda: voice(settings.voice, clock),
+        HINTS,
+        clock,
+        writes_itself=settings.transcription.engine != EMBEDDED,
     )
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from ..runtime.abilities import Abilities
 from ..runtime.clock import Clock
 from ..runtime.errors import VisavisError
 from ..runtime.events import (
@@ -22,6 +22,7 @@ from ..runtime.events import (
     HeadReady,
     StageFailed,
     TokensReady,
+    ToolCalled,
     Transcribed,
     TranscriptChanged,
     TranscriptionFailed,
@@ -30,9 +31,12 @@ from ..runtime.events import (
 from ..runtime.frames import AudioChunk, VideoFrame
 from ..runtime.ledger import FIRST_TOKEN
 from ..runtime.protocols import Delivery, Slot
+from ..runtime.realtime_config import FunctionChoice, FunctionTool, SessionConfig, ToolChoice
+from ..runtime.response_options import ResponseOptions
 from ..runtime.settings import AudioSettings
 from ..runtime.speech_gate import SpeechGate
-from .brains import INAUDIBLE, Brain, Json, Question
+from .brains import Brain, FunctionCall, Json, Question
+from .chat_history import ChatHistory, Exchange
 from .engine_pipeline import OwnedEngine
 from .transcription import OwnedTranscriber
 
@@ -46,17 +50,18 @@ FINISHED, OPEN = 0.97, 0.5
 """Confidence that a question is finished: it ends like a sentence, or does not."""
 MAX_ANSWER = 64_000
 """Characters of one answer."""
+MAX_PAST = 256
+"""Turns whose answers can still be revised."""
 
 
 @dataclass(slots=True)
 class _Turn:
     number: int
     is_spoken: bool
+    options: ResponseOptions | None = None
     question: Question | None = None
     task: asyncio.Task[None] | None = None
-    answer: str = ""
-    heard: str | None = None
-    """What is kept of the answer, when it was cut."""
+    exchange: Exchange = field(default_factory=Exchange)
     is_committed: bool = False
     waits_for: int | None = None
     """The transcript is wanted up to here."""
@@ -69,14 +74,15 @@ class _Talk:
     slot: Slot
     deliver: Deliver
     gate: SpeechGate
-    history: deque[_Turn]
-    """Turns that were taken, the oldest first."""
+    history: ChatHistory = field(default_factory=ChatHistory)
     handle: int | None = None
     item: int = 0
     is_in_utterance: bool = False
     transcript: str = ""
     turns: dict[int, _Turn] = field(default_factory=dict[int, _Turn])
-    instructions: str = ""
+    past: dict[int, _Turn] = field(default_factory=dict[int, _Turn])
+    """Turns that were taken, by number: what was heard of them may still change."""
+    prepared: dict[int, ResponseOptions] = field(default_factory=dict[int, ResponseOptions])
 
 
 class CascadeEngine:
@@ -103,6 +109,20 @@ class CascadeEngine:
         self._max_history = max_history
         self._talks: dict[int, _Talk] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def abilities(self) -> Abilities:
+        """A brain that reads the history takes whatever a client puts there."""
+        if self._brain.reads_history:
+            return Abilities(
+                pictures=0,
+                history=True,
+                instructions=True,
+                tools=True,
+                revises=True,
+                languages=frozenset(),
+            )
+        return Abilities(pictures=0, revises=True, languages=frozenset())
 
     # --- life ------------------------------------------------------------------------------
 
@@ -132,7 +152,7 @@ class CascadeEngine:
         """Raises what the ear raises."""
         talks: list[_Talk] = []
         slot = self._ear.open(lambda deliveries: self._heard(talks[0], deliveries))
-        talk = _Talk(slot, deliver, SpeechGate(self._audio), deque(maxlen=self._max_history))
+        talk = _Talk(slot, deliver, SpeechGate(self._audio))
         talks.append(talk)
         if self._transcriber is not None:
             try:
@@ -163,7 +183,8 @@ class CascadeEngine:
         talk = self._talk(slot)
         if talk is None:
             return
-        begun = talk.turns[turn] = _Turn(turn, is_spoken=text is None)
+        begun = _Turn(turn, is_spoken=text is None, options=talk.prepared.pop(turn, None))
+        talk.turns[turn] = begun
         if text is not None:
             asyncio.get_running_loop().call_soon(self._understood, talk, begun, text)
             return
@@ -187,7 +208,10 @@ class CascadeEngine:
         begun.is_committed = True
         for other in [t for t in talk.turns.values() if t.is_committed and t is not begun]:
             self._drop(talk, other.number)  # nobody can cut it any more
-        talk.history.append(begun)
+        talk.history.take(begun.exchange)
+        talk.past[turn] = begun
+        while len(talk.past) > MAX_PAST:
+            del talk.past[next(iter(talk.past))]
         if begun.is_spoken:
             self._ear.commit(slot, turn)
             self._end_utterance(talk)
@@ -201,7 +225,7 @@ class CascadeEngine:
         talk = self._talk(slot)
         begun = self._drop(talk, turn) if talk is not None else None
         if begun is not None:
-            begun.heard = heard
+            begun.exchange.heard = heard
             if begun.is_spoken:
                 self._ear.cancel(slot, turn, "")  # it said nothing of this
 
@@ -225,11 +249,46 @@ class CascadeEngine:
             del self._talks[slot.index]
         self._ear.close(slot)
 
-    def instruct(self, slot: Slot, instructions: str) -> None:
-        """What the brain is told besides its own instructions, from the next question on."""
+    # --- the runtime's ItemEngine and RevisingEngine ---------------------------------------
+
+    def configure(self, slot: Slot, config: SessionConfig) -> None:
+        """Every turn is prepared with what counts for it."""
+
+    def prepare(self, slot: Slot, turn: int, options: ResponseOptions) -> None:
+        """Instructions and functions of this turn."""
         talk = self._talk(slot)
         if talk is not None:
-            talk.instructions = instructions
+            talk.prepared = {turn: options}  # one at a time: older ones were never begun
+
+    def insert(self, slot: Slot, item: Mapping[str, object], previous_item_id: str | None) -> None:
+        """Messages, calls and outputs; pictures are not seen."""
+        talk = self._talk(slot)
+        if talk is not None:
+            talk.history.insert(item, previous_item_id)
+
+    def erase(self, slot: Slot, item_id: str) -> None:
+        """Nothing when it is not there."""
+        talk = self._talk(slot)
+        if talk is not None:
+            talk.history.erase(item_id)
+
+    def name_items(self, slot: Slot, turn: int, asked: str | None, answer: str) -> None:
+        """A question that is an item already is not asked twice."""
+        talk = self._talk(slot)
+        taken = talk.past.get(turn) if talk is not None else None
+        if talk is not None and taken is not None:
+            talk.history.name(taken.exchange, asked, answer)
+
+    def revise(self, slot: Slot, turn: int, heard: str | None) -> None:
+        """The history is what was heard."""
+        talk = self._talk(slot)
+        taken = talk.past.get(turn) if talk is not None else None
+        if talk is None or taken is None:
+            return
+        if heard is None:
+            talk.history.drop(taken.exchange)
+        else:
+            taken.exchange.heard = heard
 
     # --- what the ear and the transcriber say ----------------------------------------------
 
@@ -311,7 +370,17 @@ class CascadeEngine:
         if talk.turns.get(turn.number) is not turn:
             return  # retracted meanwhile
         text = text.strip()
-        turn.question = Question(text, self._messages(talk, turn), talk.instructions)
+        turn.exchange.text = text
+        is_known = turn.is_committed and not talk.history.has_question(turn.exchange)
+        options = turn.options
+        turn.question = Question(
+            None if is_known else text,
+            talk.history.messages(self._max_history, but=turn.exchange),
+            "" if options is None else options.instructions,
+            () if options is None else tuple(_described(tool) for tool in options.tools),
+            "auto" if options is None else _choice(options.tool_choice),
+            notes=turn.exchange.notes,
+        )
         if turn.is_committed:
             turn.question.committed.set()
         if not text:
@@ -337,12 +406,18 @@ class CascadeEngine:
         try:
             async with aclosing(self._brain.answer(question)) as pieces:
                 async for piece in pieces:
+                    if isinstance(piece, FunctionCall):
+                        if rest.strip():
+                            self._words(talk, turn, rest)
+                            rest = ""
+                        self._call(talk, turn, piece)
+                        continue
                     rest += piece
                     whole, space, begun = rest.rpartition(" ")
                     if space and whole.strip():
                         self._words(talk, turn, whole)
                         rest = begun
-                    if len(turn.answer) > MAX_ANSWER:
+                    if len(turn.exchange.answer) > MAX_ANSWER:
                         break
         except Exception as error:  # the edge of one answer: the conversation goes on
             self.failed += 1
@@ -355,16 +430,21 @@ class CascadeEngine:
             )
             why = str(error) if is_known else f"{type(error).__name__}: {error}"
             self._tell(talk, StageFailed("brain", why, is_fatal=False))
-            if not turn.answer:
+            if not turn.exchange.answer:
                 rest = SORRY
         if rest.strip():
             self._words(talk, turn, rest)
         self._tell(talk, TokensReady(turn.number, "", is_last=True))
 
+    def _call(self, talk: _Talk, turn: _Turn, call: FunctionCall) -> None:
+        """A function of the client's: it is told when the words before it have been."""
+        if talk.turns.get(turn.number) is turn:
+            self._tell(talk, ToolCalled(turn.number, call.id, call.name, call.arguments))
+
     def _words(self, talk: _Talk, turn: _Turn, text: str) -> None:
         words = " " + " ".join(text.split())
-        stamps = {} if turn.answer else {FIRST_TOKEN: self._clock.now()}
-        turn.answer += words
+        stamps = {} if turn.exchange.answer else {FIRST_TOKEN: self._clock.now()}
+        turn.exchange.answer += words
         if talk.turns.get(turn.number) is turn:
             talk.deliver([Delivery(TokensReady(turn.number, words, is_last=False), stamps)])
 
@@ -379,26 +459,23 @@ class CascadeEngine:
             turn.task.cancel()
         return turn
 
-    def _messages(self, talk: _Talk, now: _Turn) -> tuple[Json, ...]:
-        """What was said before `now`: the newest exchanges that fit."""
-        kept: list[list[Json]] = []
-        count = 0
-        for turn in reversed(talk.history):
-            if turn is now or turn.question is None:
-                continue
-            exchange = _exchange(turn, turn.question)
-            count += len(exchange)
-            if count > self._max_history:
-                break
-            kept.append(exchange)
-        return tuple(message for exchange in reversed(kept) for message in exchange)
-
     def _talk(self, slot: Slot) -> _Talk | None:
         talk = self._talks.get(slot.index)
         return talk if talk is not None and talk.slot == slot else None
 
 
-def _exchange(turn: _Turn, question: Question) -> list[Json]:
-    said = (turn.answer if turn.heard is None else turn.heard).strip()
-    answer: list[Json] = [{"role": "assistant", "content": said}] if said else []
-    return [{"role": "user", "content": question.text or INAUDIBLE}, *question.notes, *answer]
+def _described(tool: FunctionTool) -> Json:
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters or {"type": "object", "properties": {}},
+        },
+    }
+
+
+def _choice(choice: ToolChoice) -> object:
+    if isinstance(choice, FunctionChoice):
+        return {"type": "function", "function": {"name": choice.name}}
+    return choice

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
 
 from ..runtime.errors import VisavisError
 from ..runtime.settings import LanguageModelSettings
+from .brains import FunctionCall
 
 MAX_LINE = 1 << 20
 """Characters of one line of an answer."""
@@ -28,15 +28,6 @@ Json = Mapping[str, object]
 
 class EndpointError(VisavisError):
     """The endpoint can't be reached, refuses, or does not speak the protocol."""
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionCall:
-    """The model wants a function to be run. `arguments` is JSON, as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 class ChatCompletions:

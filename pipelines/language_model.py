@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import cast
 
 from ..runtime.settings import LanguageModelSettings
-from .brains import INAUDIBLE, Json, Question
-from .chat_completions import ChatCompletions, EndpointError, FunctionCall
+from .brains import FunctionCall, Json, Question
+from .chat_completions import ChatCompletions, EndpointError
+from .chat_history import INAUDIBLE, calls_message
 from .toolbox import Toolbox
 
 INTERRUPTED = '{"error": "the person interrupted: whether it was done is not known"}'
@@ -19,6 +21,7 @@ class LanguageModel:
     """A language model with tools behind a chat completions endpoint."""
 
     speculates = True
+    reads_history = True
 
     def __init__(
         self,
@@ -30,15 +33,17 @@ class LanguageModel:
         self._tools = tools or Toolbox()
         self._endpoint = endpoint or ChatCompletions(settings)
 
-    async def answer(self, question: Question) -> AsyncGenerator[str, None]:
+    async def answer(self, question: Question) -> AsyncGenerator[str | FunctionCall, None]:
         """Asks; runs the functions it calls once the turn is committed; asks again with what they
-        returned."""
+        returned. Calls of the client's functions are given on, and end the answer."""
         rounds = self._settings.max_tool_rounds
+        own = _described(self._tools)
         for left in range(rounds, -1, -1):
             calls: list[FunctionCall] = []
             # In the last round it has to make do with what it knows.
-            tools = _described(self._tools) if left else ()
-            async with aclosing(self._endpoint.answer(self._messages(question), tools)) as pieces:
+            tools = (*own, *question.tools) if left else ()
+            asked = self._endpoint.answer(self._messages(question), tools, question.tool_choice)
+            async with aclosing(asked) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, FunctionCall):
                         calls.append(piece)
@@ -47,19 +52,31 @@ class LanguageModel:
             if not calls:
                 return
             await question.committed.wait()
-            await self._run(question, calls)
+            clients = [call for call in calls if self._is_clients(question, call)]
+            await self._run(question, calls, clients)
+            for call in clients:
+                yield call
+            if clients:
+                return
             yield " "
         raise EndpointError(f"the language model called functions {rounds + 1} times in a row")
 
-    async def _run(self, question: Question, calls: Sequence[FunctionCall]) -> None:
-        """All of them at once. A call without its result would spoil the history: also one that was
-        interrupted leaves a note."""
-        outputs: Sequence[str] = [INTERRUPTED] * len(calls)
+    def _is_clients(self, question: Question, call: FunctionCall) -> bool:
+        names = [cast(Json, tool["function"])["name"] for tool in question.tools]
+        return call.name in names and call.name not in self._tools
+
+    async def _run(
+        self, question: Question, calls: Sequence[FunctionCall], clients: Sequence[FunctionCall]
+    ) -> None:
+        """All of ours at once. A call without its result would spoil the history: also one that was
+        interrupted leaves a note. What the client's gave comes from the client."""
+        ours = [call for call in calls if call not in clients]
+        outputs: Sequence[str] = [INTERRUPTED] * len(ours)
         try:
-            outputs = await asyncio.gather(*(self._tools.run(c.name, c.arguments) for c in calls))
+            outputs = await asyncio.gather(*(self._tools.run(c.name, c.arguments) for c in ours))
         finally:
-            question.notes.append(_called(calls))
-            for call, output in zip(calls, outputs, strict=True):
+            question.notes.append(calls_message([(c.id, c.name, c.arguments) for c in calls]))
+            for call, output in zip(ours, outputs, strict=True):
                 question.notes.append({"role": "tool", "tool_call_id": call.id, "content": output})
 
     async def close(self) -> None:
@@ -70,23 +87,10 @@ class LanguageModel:
     def _messages(self, question: Question) -> list[Json]:
         told = "\n\n".join(t for t in (self._settings.instructions, question.instructions) if t)
         first: list[Json] = [{"role": "system", "content": told}] if told else []
-        asked: Json = {"role": "user", "content": question.text or INAUDIBLE}
-        return [*first, *question.history, asked, *question.notes]
-
-
-def _called(calls: Sequence[FunctionCall]) -> Json:
-    return {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in calls
-        ],
-    }
+        asked: list[Json] = []
+        if question.text is not None:
+            asked = [{"role": "user", "content": question.text or INAUDIBLE}]
+        return [*first, *question.history, *asked, *question.notes]
 
 
 def _described(tools: Toolbox) -> tuple[Json, ...]:

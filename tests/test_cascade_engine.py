@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from visavis.pipelines.brains import INAUDIBLE, Brain, FunctionBrain, Question
+from visavis.pipelines.brains import Brain, FunctionBrain, FunctionCall, Question
 from visavis.pipelines.cascade_engine import SORRY, CascadeEngine
+from visavis.pipelines.chat_history import INAUDIBLE, calls_message
 from visavis.pipelines.engine_pipeline import OwnedEngine
 from visavis.runtime.clock import MonotonicClock
 from visavis.runtime.errors import BadInput
@@ -19,13 +21,16 @@ from visavis.runtime.events import (
     HeadReady,
     StageFailed,
     TokensReady,
+    ToolCalled,
     Transcribed,
     TranscriptChanged,
     TranscriptionFailed,
     VoiceActivity,
 )
 from visavis.runtime.frames import WINDOW, AudioChunk, VideoFrame
-from visavis.runtime.protocols import Delivery, Engine, Slot
+from visavis.runtime.protocols import Delivery, Engine, ItemEngine, RevisingEngine, Slot
+from visavis.runtime.realtime_config import FunctionChoice, FunctionTool
+from visavis.runtime.response_options import ResponseOptions
 
 
 class Ear:
@@ -123,13 +128,15 @@ class Brainy:
 
     def __init__(self, *pieces: str, speculates: bool = True) -> None:
         self.speculates = speculates
+        self.reads_history = True
+        self.calls: list[FunctionCall] = []
         self.pieces = pieces
         self.asked: list[Question] = []
         self.closed = 0
         self.hold = asyncio.Event()
         self.hold.set()
 
-    async def answer(self, question: Question) -> AsyncGenerator[str, None]:
+    async def answer(self, question: Question) -> AsyncGenerator[str | FunctionCall, None]:
         self.asked.append(question)
         try:
             for piece in self.pieces:
@@ -137,6 +144,10 @@ class Brainy:
                 if piece == "!":
                     raise BadInput("no words left")
                 yield piece
+            while self.calls:
+                call = self.calls.pop(0)
+                question.notes.append(calls_message([(call.id, call.name, call.arguments)]))
+                yield call
         finally:
             self.closed += 1
 
@@ -382,14 +393,102 @@ def test_conversations_do_not_mix_and_a_closed_one_is_told_nothing() -> None:
     go(test)
 
 
-def test_instructions_of_the_session_reach_the_brain() -> None:
+TOOL = FunctionTool(name="weather", description="The weather.", parameters={"type": "object"})
+
+
+def test_a_turn_is_prepared_with_instructions_and_functions() -> None:
     async def test() -> None:
         brain = Brainy("Oui.")
         stage = Stage(brain)
-        stage.engine.instruct(stage.slot, "Speak French.")
+        assert stage.engine.abilities.tools and stage.engine.abilities.history
+        options = ResponseOptions(instructions="Speak French.", tools=(TOOL,))
+        stage.engine.prepare(stage.slot, 1, replace(options, tool_choice=FunctionChoice(name="w")))
         stage.engine.start(stage.slot, 1, "hi", None)
         await stage.settle()
-        assert brain.asked[0].instructions == "Speak French."
+        stage.engine.start(stage.slot, 2, "hi", None)
+        await stage.settle()
+        first, second = brain.asked
+        assert first.instructions == "Speak French." and second.instructions == ""
+        assert first.tool_choice == {"type": "function", "function": {"name": "w"}}
+        assert [tool["function"] for tool in first.tools] == [
+            {"name": "weather", "description": "The weather.", "parameters": {"type": "object"}}
+        ]
+        assert not second.tools and second.tool_choice == "auto"
+
+    go(test)
+
+
+def test_a_function_of_the_clients_is_called_and_its_output_answered() -> None:
+    async def test() -> None:
+        brain = Brainy("Let me see.")
+        brain.calls = [FunctionCall("call_1", "weather", "{}")]
+        stage = Stage(brain)
+        stage.engine.insert(stage.slot, message("item_1", "How is the weather?"), None)
+        stage.engine.start(stage.slot, 1, "How is the weather?", None)
+        stage.engine.commit(stage.slot, 1)
+        stage.engine.name_items(stage.slot, 1, "item_1", "item_2")
+        await stage.settle()
+        kinds = [type(event).__name__ for event in stage.events]
+        assert kinds[-2:] == ["ToolCalled", "TokensReady"]
+        assert ToolCalled(1, "call_1", "weather", "{}") in stage.events
+        output = {"type": "function_call_output", "call_id": "call_1", "output": "sunny"}
+        stage.engine.insert(stage.slot, {"id": "item_3", **output}, "item_2")
+        # The client asks for an answer; nothing new was said.
+        stage.engine.start(stage.slot, 2, None, 16_000)
+        stage.engine.commit(stage.slot, 2)
+        stage.engine.name_items(stage.slot, 2, None, "item_4")
+        stage.ear.say(HeadReady(2, Head.SILENT, 0.9))
+        await stage.settle()
+        first, second = brain.asked
+        assert first.text is None and first.history[-1]["content"] == "How is the weather?"
+        assert second.text is None
+        assert [m["role"] for m in second.history] == ["user", "assistant", "tool", "assistant"]
+        assert second.history[2]["content"] == "sunny"
+
+    go(test)
+
+
+def message(item_id: str, text: str, role: str = "user") -> dict[str, object]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    content = [{"type": kind, "text": text}]
+    return {"id": item_id, "type": "message", "role": role, "content": content}
+
+
+def test_items_may_be_put_in_taken_out_and_revised() -> None:
+    async def test() -> None:
+        brain = Brainy("A long answer.")
+        stage = Stage(brain)
+        stage.engine.insert(stage.slot, message("item_1", "Be brief.", "system"), None)
+        stage.ask(1, "what")
+        stage.engine.commit(stage.slot, 1)
+        stage.engine.name_items(stage.slot, 1, "item_2", "item_3")
+        await stage.settle()
+        stage.engine.insert(stage.slot, message("item_4", "I said so.", "assistant"), "item_1")
+        stage.engine.revise(stage.slot, 1, "A long")
+        stage.ask(2, "and")
+        await stage.settle()
+        assert [m["content"] for m in brain.asked[1].history] == [
+            "Be brief.",
+            "I said so.",
+            "what",
+            "A long",
+        ]
+        stage.engine.retract(stage.slot, 2)
+        stage.engine.erase(stage.slot, "item_4")
+        stage.engine.revise(stage.slot, 1, None)
+        stage.engine.revise(stage.slot, 77, "nothing")
+        stage.ask(3, "and")
+        await stage.settle()
+        assert [m["content"] for m in brain.asked[2].history] == ["Be brief."]
+
+    go(test)
+
+
+def test_it_keeps_items_only_where_the_brain_reads_them() -> None:
+    async def test() -> None:
+        engine = Stage(FunctionBrain(str.upper)).engine
+        given: tuple[ItemEngine, RevisingEngine] = (engine, engine)
+        assert given and not engine.abilities.history and not engine.abilities.tools
 
     go(test)
 

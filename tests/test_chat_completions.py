@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from endpoint import call, serving, text
 
-from visavis.pipelines.chat_completions import ChatCompletions, EndpointError, FunctionCall
+from visavis.pipelines.brains import FunctionCall
+from visavis.pipelines.chat_completions import ChatCompletions, EndpointError
 from visavis.runtime.settings import LanguageModelSettings
 
 ASKED = [{"role": "user", "content": "Hello?"}]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from endpoint import Endpoint, call, serving, text
 
-from visavis.pipelines.brains import INAUDIBLE, Question
+from visavis.pipelines.brains import FunctionCall, Question
 from visavis.pipelines.chat_completions import EndpointError
+from visavis.pipelines.chat_history import INAUDIBLE
 from visavis.pipelines.language_model import LanguageModel
 from visavis.pipelines.toolbox import Toolbox
 from visavis.runtime.settings import LanguageModelSettings
@@ -36,7 +37,7 @@ def ask(*answers: Any, question: Question | None = None, **settings: Any) -> tup
         async with serving(*answers) as endpoint:
             model = LanguageModel(LanguageModelSettings(url=endpoint.url, **settings), toolbox())
             try:
-                return "".join([piece async for piece in model.answer(asked)]), endpoint
+                return "".join([str(piece) async for piece in model.answer(asked)]), endpoint
             finally:
                 await model.close()
 
@@ -136,3 +137,29 @@ def test_an_interrupted_call_leaves_a_note() -> None:
             await model.close()
 
     asyncio.run(main())
+
+
+def test_functions_of_the_clients_are_given_on() -> None:
+    async def main() -> None:
+        calls = [*call("weather", '{"city": "Rome"}'), *call("dance", call_id="call_2", index=1)]
+        async with serving([*text("Look."), *calls]) as endpoint:
+            model = LanguageModel(LanguageModelSettings(url=endpoint.url), toolbox())
+            tool = {"type": "function", "function": {"name": "dance"}}
+            question = Question("Dance!", tools=(tool,), tool_choice="required")
+            question.committed.set()
+            pieces = [piece async for piece in model.answer(question)]
+            await model.close()
+        assert pieces == ["Look.", FunctionCall("call_2", "dance", "{}")]
+        names = [asked["function"]["name"] for asked in endpoint.asked[0]["tools"]]
+        assert names == ["weather", "dance"] and endpoint.asked[0]["tool_choice"] == "required"
+        # Ours was run; what the client's gives comes from the client.
+        assert [note["role"] for note in question.notes] == ["assistant", "tool"]
+        assert question.notes[1]["tool_call_id"] == "call_1"
+
+    asyncio.run(main())
+
+
+def test_nothing_new_is_not_said_twice() -> None:
+    history = ({"role": "user", "content": "Hi"},)
+    _, endpoint = ask(text("Hello."), question=Question(None, history), instructions="")
+    assert endpoint.asked[0]["messages"] == list(history)
