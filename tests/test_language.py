@@ -17,6 +17,8 @@ from visavis.models.training.language import (
     ask,
     detokenize,
     is_right,
+    listing,
+    named_fact,
     pair,
     question_text,
     respond,
@@ -247,3 +249,41 @@ def test_any_text_normalises_to_a_form_that_stays(typed: str) -> None:
     spoken = normalize(typed)
     assert re.fullmatch(r"([a-z']+( [a-z']+)*)?", spoken)
     assert normalize(spoken) == spoken
+
+
+def test_each_word_of_a_list_is_about_the_things_it_names() -> None:
+    red, pink = (Item("star", color, 0.5, 0.5, 0.2) for color in ("red", "pink"))
+    heart = Item("heart", "blue", 0.5, 0.5, 0.2)
+    things = [red, pink, heart]
+
+    def told(answer: str) -> list[tuple[str, list[Item]]]:
+        words = tokenize(answer)
+        return [(words[at], some) for at, some in listing(words, things)]
+
+    assert told("I see a red star and a blue heart.") == [
+        ("a", [red]), ("red", [red]), ("star", [red]),
+        ("a", [heart]), ("blue", [heart]), ("heart", [heart]),
+    ]  # fmt: skip
+    assert told("I see pink and blue.") == [("pink", [pink]), ("blue", [heart])]
+    assert told("I see two stars and a heart.")[:2] == [
+        ("two", [red, pink]),
+        ("stars", [red, pink]),
+    ]
+    assert told("There are three.") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "named"),
+    [
+        ("what colour is this", "It is red.", "red"),
+        ("what colour is this", "I see red and blue.", ""),
+        ("how many are there", "There are three.", "three"),
+        ("which letter is that", "It is the letter B.", "B"),
+        ("is there a star", "No.", "no"),
+        ("what shape is it", "They are hearts.", "heart"),
+        ("hello", "Hello!", ""),
+    ],
+)
+def test_an_answer_names_one_fact_or_none(question: str, answer: str, named: str) -> None:
+    family = understand(question).family
+    assert named_fact(Exchange(question, answer, family, ""), answer) == named

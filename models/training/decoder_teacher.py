@@ -112,10 +112,13 @@ class DecoderTeacher(nn.Module):
         cols: list[int] = []
         goals: list[tuple[int, int]] = []  # line, position
         for row, one in asked:
-            # Several things are named one after another: only the beginning looks at all of them.
+            # Things named one after another are looked at in turn, all of them only at the beginning.
             is_list = one.intent.family in ("describe", "colour", "shape") and len(one.relevant) > 1
-            for at in range(one.at, one.at + 1 if is_list else one.end):
-                goals += [(len(rows), goal) for goal in one.relevant or (one.at,)]
+            looks = {at: one.relevant for at in range(one.at, one.at + 1 if is_list else one.end)}
+            if is_list:
+                looks |= dict(one.listed)
+            for at, goal in looks.items():
+                goals += [(len(rows), position) for position in goal or (one.at,)]
                 rows.append(row)
                 cols.append(at)
         lines, positions = torch.tensor(goals).T

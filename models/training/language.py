@@ -319,6 +319,38 @@ def matching(intent: Intent, scene: Scene) -> list[Item]:
     return _matching(intent, scene)
 
 
+def listing(words: Sequence[str], things: Sequence[Item]) -> list[tuple[int, list[Item]]]:
+    """Of an answer that lists things: the place of each word about one of them, and the objects meant.
+
+    "I see two red stars and a heart." → the stars at "two", "red" and "stars", the heart at "a" and
+    "heart". Colours alone are objects of that colour, shapes alone of that shape.
+    """
+    found: list[tuple[int, list[Item]]] = []
+    about: list[int] = []
+    color: str | None = None
+    for at, word in enumerate(words):
+        shape = _SINGULAR.get(word, word)
+        if word in COLORS:
+            color = word
+            is_last = (
+                at + 1 == len(words) or _SINGULAR.get(words[at + 1], words[at + 1]) not in SHAPES
+            )
+            about.append(at)
+            if not is_last:
+                continue
+            some = [item for item in things if item.color == color]
+        elif shape in SHAPES:
+            about.append(at)
+            some = [i for i in things if i.shape == shape and color in (None, i.color)]
+        else:
+            if word in DIGITS or word in ("a", "an"):
+                about.append(at)
+            continue
+        found += [(place, some) for place in about]
+        about, color = [], None
+    return found
+
+
 def _matching(intent: Intent, scene: Scene) -> list[Item]:
     return [
         item

@@ -18,7 +18,7 @@ from ..config import ModelConfig
 from ..lexicon import ASK, CAMERA_OFF, END, SILENT, WAIT, Lexicon
 from ..spelling import LETTERS, spell, word_spans
 from .heard import Heard, HeardPool
-from .language import Intent, ask, matching, pair, question_words, tokenize, understand
+from .language import Intent, ask, listing, matching, pair, question_words, tokenize, understand
 from .scenes import Item, Scene
 from .train_vision import Pictures
 from .words import COMMON_WORDS
@@ -39,6 +39,9 @@ class Asked:
     intent: Intent
     things: tuple[Item, ...] = ()
     relevant: tuple[int, ...] = ()
+    listed: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    """Where an answer names one thing after another: positions before its words, and the patches of
+    the thing that is named next."""
 
 
 @dataclass(slots=True)
@@ -88,10 +91,13 @@ class Story:
         intent: Intent,
         things: Sequence[Item] = (),
         relevant: Sequence[int] = (),
+        listed: Sequence[tuple[int, tuple[int, ...]]] = (),
     ) -> None:
-        """Note what the question is about whose mark comes next, with so many words of answer."""
-        end = self.length + words + 1
-        self.asked.append(Asked(self.length, end, intent, tuple(things), tuple(relevant)))
+        """Note what the question is about whose mark comes next, with so many words of answer;
+        `listed` counts from the mark."""
+        at = self.length
+        later = tuple((at + word, patches) for word, patches in listed)
+        self.asked.append(Asked(at, at + words + 1, intent, tuple(things), tuple(relevant), later))
 
     def answer(self, words: Sequence[int]) -> None:
         """The mark to answer, then the answer, each position knowing what follows."""
@@ -239,24 +245,31 @@ class Stories:
                 story.ask(0, intent)
                 story.word(ASK, SILENT)
                 return story
-            said = self.lexicon.encode(tokenize(answer))
-            self._note(story, len(said), intent, chosen)
-            story.answer(said)
+            words_said = tokenize(answer)
+            self._note(story, words_said, intent, chosen)
+            story.answer(self.lexicon.encode(words_said))
         return story
 
-    def _note(self, story: Story, words: int, intent: Intent, image: int | None) -> None:
+    def _note(self, story: Story, words: Sequence[str], intent: Intent, image: int | None) -> None:
         """What the question is about whose mark comes next, and where that is."""
         scene = self._scene(image)
         if scene is None or not story.pictures:
-            story.ask(words, intent)
+            story.ask(len(words), intent)
             return
         start, side = story.pictures[-1][0], self.config.picture // 16
+
+        def patch(x: float, y: float) -> int:
+            return start + int(y * side) * side + int(x * side)
+
         things = matching(intent, scene)
-        points = [(item.x, item.y) for item in things]
+        relevant = {patch(item.x, item.y) for item in things}
         if scene.card is not None and intent.family in ("read", "describe"):
-            points.append((scene.card.x, scene.card.y))
-        relevant = {start + int(y * side) * side + int(x * side) for x, y in points}
-        story.ask(words, intent, things, sorted(relevant))
+            relevant.add(patch(scene.card.x, scene.card.y))
+        listed = [
+            (at, tuple(sorted({patch(item.x, item.y) for item in some})))
+            for at, some in listing(words, things)
+        ]
+        story.ask(len(words), intent, things, sorted(relevant), listed)
 
     def _cut(self, question: str, words: list[Heard] | None) -> tuple[list[Heard] | None, bool]:
         """The beginning of a question that is not one yet, as heard."""
