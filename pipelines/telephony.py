@@ -206,14 +206,16 @@ class Telephony:
             if grant is None:
                 grant = self._access.when_started(started.parameters, address)
             await self._carry(phone, grant, address, desk)
-        except BadInput as error:
-            desk.access.count_refusal(error.code)
+        except BadInput:
+            pass  # it did not start, and the other end has been told why
         except AccessError as error:
             await phone.refuse(error.message, POLICY_VIOLATION, Farewell.UNAUTHORIZED)
         except (EngineFull, EngineDied) as error:
             await phone.refuse(str(error), TRY_AGAIN_LATER)
         finally:
             await phone.close("the call is over")
+            if phone.refused_code is not None:
+                desk.access.count_refusal(phone.refused_code)
             self.connections.discard(phone)
 
     async def _carry(self, phone: Phone, grant: Grant, address: str | None, desk: Desk) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
+import runpy
 import socket
 import time
+import urllib.request
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +27,13 @@ from websockets.sync.client import connect as connect_here
 from visavis.pipelines.telephony import KIND, PhoneNews, Telephony
 from visavis.runtime.errors import ConfigError
 from visavis.runtime.plugins import PLUGINS
-from visavis.runtime.settings import AccessSettings, ServerSettings, Settings, TelephonySettings
+from visavis.runtime.settings import (
+    AccessSettings,
+    ServerSettings,
+    Settings,
+    TelephonySettings,
+    load,
+)
 from visavis.transports.telephony.audiosocket import HANG_UP, frame
 from visavis.transports.telephony.signatures import twilio_signature
 
@@ -139,6 +149,25 @@ def test_nonsense_is_closed_with_the_reason(site: TelephoneSite) -> None:
 
     asyncio.run(main())
     settled(site)
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.port}/metrics", timeout=20) as answer:
+        metrics = answer.read().decode()
+    for code in ("broken_message", "protocol_error", "unsupported_media"):
+        assert f'"{code}"' in metrics
+
+
+def test_the_documentation_is_as_it_is_written(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "telephony.md").read_text(encoding="utf-8")
+    (toml,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    written = tmp_path / "visavis.toml"
+    written.write_text(toml.replace("sha256:…", KEY), encoding="utf-8")
+    loaded = load(written)
+    assert Telephony(loaded) and loaded.telephony.providers == ("twilio", "asterisk")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    example = tmp_path / "example.py"
+    example.write_text(code, encoding="utf-8")
+    runpy.run_path(str(example))["listen"](
+        PhoneNews("twilio", "MZ1", {"type": "visavis.call.ended", "why": "x"})
+    )
 
 
 def test_a_provider_that_is_not_answered_is_told(site: TelephoneSite) -> None:

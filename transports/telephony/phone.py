@@ -122,6 +122,8 @@ class Phone:
         self.line = line
         self.limits = limits or PhoneLimits()
         self.closed_why: str | None = None
+        self.refused_code: str | None = None
+        """The code of what the other end sent that could not be used, if that ended the call."""
         self.audio: Bounded[AudioChunk] = Bounded(self.limits.chunks)
         self.video: Latest[VideoFrame] = Latest()
         self.messages: Bounded[Mapping[str, object]] = Bounded(256)
@@ -224,6 +226,7 @@ class Phone:
             self._is_gone = True
             self._give_up("the connection was closed", NORMAL, Farewell.COMPLETED)
         except BadInput as error:
+            self.refused_code = error.code
             self._fail_start(error)
             code = CLOSE_CODES.get(error.code, INTERNAL_ERROR)
             self._give_up(str(error), code, Farewell.ERROR)
