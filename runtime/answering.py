@@ -32,7 +32,7 @@ from .frames import HEARING_RATE, SPEAKING_RATE
 from .realtime_config import FunctionChoice
 from .response_options import ResponseOptions
 from .session_state import PICTURE_STAGES, SessionState
-from .usage import still_there
+from .token_usage import still_there
 
 
 class Answering(SessionState):

@@ -12,7 +12,7 @@ from .ledger import Stamps
 from .phrases import PhraseSplitter
 from .response_options import ResponseOptions
 from .response_teller import ResponseTeller
-from .usage import Usage
+from .token_usage import Usage
 
 
 @dataclass(slots=True)

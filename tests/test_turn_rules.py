@@ -1,0 +1,54 @@
+"""What turn_detection means for our turn-taking."""
+
+from __future__ import annotations
+
+import pytest
+
+from visavis.runtime.realtime_config import SemanticVad, ServerVad
+from visavis.runtime.settings import AudioSettings, TurnSettings
+from visavis.runtime.turn_rules import MAX_TIMEOUT_MS, TurnRules, turn_rules
+
+TURNS, AUDIO = TurnSettings(), AudioSettings()
+
+
+def test_the_operators_patience_is_the_middle() -> None:
+    for eagerness in ("auto", "medium"):
+        assert turn_rules(TURNS, AUDIO, SemanticVad(eagerness=eagerness)) == TurnRules(TURNS, AUDIO)
+
+
+def test_more_eager_is_less_patient_within_the_published_limits() -> None:
+    high = turn_rules(TURNS, AUDIO, SemanticVad(eagerness="high")).turns
+    low = turn_rules(TURNS, AUDIO, SemanticVad(eagerness="low")).turns
+    for name in ("eager_silence_ms", "unsure_silence_ms", "patient_silence_ms"):
+        assert getattr(high, name) < getattr(TURNS, name) < getattr(low, name)
+    slow = TurnSettings(patient_silence_ms=9_000)
+    for eagerness in ("high", "low"):
+        rules = turn_rules(slow, AUDIO, SemanticVad(eagerness=eagerness))
+        assert rules.turns.patient_silence_ms <= MAX_TIMEOUT_MS[eagerness]
+
+
+@pytest.mark.parametrize("silence_ms", [0, 32, 200, 500, 5_000])
+def test_server_vad_is_silence_alone(silence_ms: int) -> None:
+    turns = turn_rules(TURNS, AUDIO, ServerVad(silence_duration_ms=silence_ms)).turns
+    assert turns.probe_silence_ms <= turns.eager_silence_ms
+    assert turns.eager_silence_ms == turns.unsure_silence_ms == turns.patient_silence_ms
+    assert turns.eager_silence_ms == max(32, silence_ms)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.9, 1.0])
+def test_the_threshold_keeps_its_hysteresis(threshold: float) -> None:
+    audio = turn_rules(TURNS, AUDIO, ServerVad(threshold=threshold)).audio
+    assert 0 < audio.vad_off < audio.vad_on <= audio.vad_on_playing < 1
+
+
+def test_the_rest_is_taken_over() -> None:
+    wish = ServerVad(
+        create_response=False,
+        interrupt_response=False,
+        prefix_padding_ms=100,
+        idle_timeout_ms=6_000,
+    )
+    rules = turn_rules(TURNS, AUDIO, wish)
+    assert (rules.creates, rules.interrupts, rules.is_semantic) == (False, False, False)
+    assert (rules.prefix, rules.idle_s) == (1_600, 6.0)
+    assert not turn_rules(TURNS, AUDIO, None).listens
