@@ -20,7 +20,7 @@ from ..runtime.protocols import Playout
 from .media_threads import MediaThreads, media_threads
 from .telephony.coding import Ear
 from .telephony.line import Audio, Encoding, Farewell, LineEvent, Started, Wire
-from .telephony.speaking import PhoneVoice
+from .telephony.phone_voice import PhoneVoice
 
 MAX_WAITING = 5_000
 """Things of the agent that may wait for a host that does not take them: 100 s of speech."""
