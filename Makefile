@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench train eval telephone wheel clean
+.PHONY: help demo test fuzz check format bench train eval telephone wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,10 @@ demo: .venv/stamp-run  ## talk to it: starts the server and prints the address t
 
 test: .venv/stamp-dev  ## run every test
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: .venv/stamp-dev  ## every parser of what comes in, guided by coverage (ARGS="--seconds 60")
+	$(INSTALL) 'atheris>=3'
+	$(BIN)/python tests/fuzz/run.py $(ARGS)
 
 check: .venv/stamp-dev  ## lint, format, import directions, both type checkers
 	$(BIN)/ruff check .

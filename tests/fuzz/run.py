@@ -1,0 +1,83 @@
+"""`make fuzz`: every target for some seconds under atheris, guided by coverage.
+
+    python tests/fuzz/run.py --seconds 30            # each target, one after the other
+    python tests/fuzz/run.py --target message --seconds 600
+
+Inputs that break something are written to build/fuzz/, and repeated by
+`python tests/fuzz/run.py --target NAME --repeat FILE`. The corpus starts from the seeds in
+targets.py and is thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOUND = ROOT / "build" / "fuzz"
+MAX_LEN = 8192
+RSS_MIB = 2048
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "src")]
+
+
+def main() -> int:
+    """Exit status 1 when something was found."""
+    parser = argparse.ArgumentParser(description="Fuzz every parser of what comes in.")
+    parser.add_argument("--seconds", type=int, default=30, help="for each target (30)")
+    parser.add_argument("--target", help="only this one")
+    parser.add_argument("--repeat", type=Path, metavar="FILE", help="run one input, then end")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.repeat is not None:
+        from targets import check
+
+        check(arguments.target, arguments.repeat.read_bytes())
+        return 0
+    if arguments.inside:
+        return _fuzz(arguments.target, arguments.seconds)
+    from targets import TARGETS
+
+    FOUND.mkdir(parents=True, exist_ok=True)
+    names = [arguments.target] if arguments.target else list(TARGETS)
+    broken: list[str] = []
+    for name in names:
+        sys.stdout.write(f"fuzzing {name} for {arguments.seconds} s\n")
+        sys.stdout.flush()
+        command = (sys.executable, __file__, "--inside", "--target", name)
+        done = subprocess.run((*command, "--seconds", str(arguments.seconds)), check=False)
+        if done.returncode:
+            broken.append(name)
+    sys.stdout.write(f"broken: {', '.join(broken)}; see {FOUND}\n" if broken else "nothing found\n")
+    return 1 if broken else 0
+
+
+def _fuzz(name: str, seconds: int) -> int:
+    """One target in a process of its own: libFuzzer ends the process."""
+    import atheris
+
+    with atheris.instrument_imports(include=["visavis", "aiortc.sdp"]):
+        from targets import SEEDS, check
+    with tempfile.TemporaryDirectory() as corpus:
+        for number, seed in enumerate(SEEDS[name]):
+            (Path(corpus) / f"seed{number}").write_bytes(seed[:MAX_LEN])
+        options = [
+            sys.argv[0],
+            f"-max_total_time={seconds}",
+            f"-max_len={MAX_LEN}",
+            f"-rss_limit_mb={RSS_MIB}",
+            "-timeout=10",
+            "-print_final_stats=1",
+            "-verbosity=0",
+            f"-artifact_prefix={FOUND}/{name}-",
+            corpus,
+        ]
+        atheris.Setup(options, lambda data: check(name, data))
+        atheris.Fuzz()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
