@@ -10,7 +10,6 @@ import subprocess
 import sys
 import urllib.request
 import wave
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,9 @@ import numpy as np
 import pytest
 from endpoint import call as function_call
 from endpoint import serving, text
+from said_aloud import spoken
 
 from visavis import Agent, AgentAudio, Call, Said
-from visavis.models.voice.espeak import EspeakVoice
-from visavis.models.voice.resample import Resampler
-from visavis.runtime.events import VoiceReady
-from visavis.runtime.frames import SPEAKING_RATE, Pcm
-from visavis.runtime.protocols import Delivery
-from visavis.runtime.settings import VoiceSettings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SRC = Path(__file__).parents[1] / "src"
@@ -75,33 +69,6 @@ def ask(agent: Agent, *questions: str) -> list[str]:
                 call.type(question)
                 answers.append(await answer(call))
         return answers
-
-    return asyncio.run(main())
-
-
-def spoken(words: str, rate: int) -> Pcm:
-    """The shipped voice says it, at `rate`."""
-
-    async def main() -> Pcm:
-        parts: list[Pcm] = []
-        done = asyncio.Event()
-
-        def deliver(deliveries: Sequence[Delivery]) -> None:
-            for delivery in deliveries:
-                if isinstance(delivery.event, VoiceReady):
-                    parts.append(delivery.event.pcm)
-                    if delivery.event.is_last:
-                        done.set()
-
-        voice = EspeakVoice(VoiceSettings())
-        await voice.ready()
-        voice.speak(voice.open(deliver), 1, words, True)
-        async with asyncio.timeout(60):
-            await done.wait()
-        await voice.stop()
-        resampler = Resampler(SPEAKING_RATE, rate)
-        samples = np.concatenate(parts).astype(np.float32)
-        return np.concatenate([resampler.push(samples), resampler.flush()]).astype(np.int16)
 
     return asyncio.run(main())
 

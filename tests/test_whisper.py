@@ -14,15 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_whisper
+from said_aloud import spoken
 
 from visavis.models.transcribers.whisper import LEAD, WhisperTranscriber
-from visavis.models.voice.espeak import EspeakVoice
-from visavis.models.voice.resample import Resampler
 from visavis.runtime.errors import BadInput
-from visavis.runtime.events import Transcribed, TranscriptionFailed, VoiceReady
-from visavis.runtime.frames import HEARING_RATE, SPEAKING_RATE, AudioChunk, Pcm
-from visavis.runtime.protocols import Delivery, Transcriber
-from visavis.runtime.settings import TranscriptionSettings, VoiceSettings
+from visavis.runtime.events import Transcribed, TranscriptionFailed
+from visavis.runtime.frames import HEARING_RATE, AudioChunk, Pcm
+from visavis.runtime.protocols import Transcriber
+from visavis.runtime.settings import TranscriptionSettings
 
 CHUNK = HEARING_RATE // 50
 
@@ -65,29 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def speech() -> Pcm:
     """A spoken sentence of some seconds at HEARING_RATE."""
-
-    async def main() -> Pcm:
-        parts: list[Pcm] = []
-        done = asyncio.Event()
-
-        def deliver(deliveries: list[Delivery]) -> None:
-            for delivery in deliveries:
-                if isinstance(delivery.event, VoiceReady):
-                    parts.append(delivery.event.pcm)
-                    if delivery.event.is_last:
-                        done.set()
-
-        voice = EspeakVoice(VoiceSettings())
-        await voice.ready()
-        voice.speak(voice.open(deliver), 1, "How many red circles are on the left of it?", True)
-        async with asyncio.timeout(60):
-            await done.wait()
-        await voice.stop()
-        resampler = Resampler(SPEAKING_RATE, HEARING_RATE)
-        samples = np.concatenate(parts).astype(np.float32)
-        return np.concatenate([resampler.push(samples), resampler.flush()]).astype(np.int16)
-
-    return asyncio.run(main())
+    return spoken("How many red circles are on the left of it?", HEARING_RATE)
 
 
 @asynccontextmanager
