@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..runtime.events import Head
+from ..runtime.events import Head, TokensTaken
 from .compress import RunCompressor
 from .config import SPAN, Kind, ModelConfig
 from .lexicon import ASK, CAMERA_OFF, END, MARKS, SILENT, WAIT, Lexicon
@@ -264,6 +264,20 @@ class Embedded:
         talk = self._talks[slot]
         answer = talk.answer or talk.told
         return dict(talk.newest) if answer is None else _counts(answer)
+
+    def taken(self, slot: int) -> TokensTaken:
+        """Positions of the slot's context by where they come from; marks and what was said before
+        count as text."""
+        image = audio = text = 0
+        for entry in self._talks[slot].log:
+            positions = len(entry.x)
+            if entry.what is What.PICTURE and positions > 1:  # one is the mark of no camera
+                image += positions
+            elif entry.what is What.ASKED and not entry.is_typed:
+                audio += positions
+            else:
+                text += positions
+        return TokensTaken(text, audio, image)
 
     def log(self, slot: int) -> tuple[Entry, ...]:
         """What the slot's cache holds or is owed, in order."""
@@ -581,7 +595,7 @@ class Embedded:
         latents = np.zeros((len(spans), longest, config.audio_width), np.float32)
         lengths = np.array([end - start for start, end in spans])
         x = self._networks.read(chances, latents, lengths)
-        return Entry(What.ASKED, x + self._typed_kind, utterance, text)
+        return Entry(What.ASKED, x + self._typed_kind, utterance, text, is_typed=True)
 
     def _unread(self, slot: int) -> None:
         """Letters and words in progress are dropped."""

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from ..runtime.events import Head
+from ..runtime.events import Head, TokensTaken
 
 Samples = npt.NDArray[np.float32]
 Pictures = npt.NDArray[np.uint8]
@@ -123,6 +123,15 @@ class Lays(Protocol):
 
     def lay(self, slots: Sequence[int]) -> list[int]:
         """The next few positions of each slot; how many are owed afterwards."""
+        ...
+
+
+@runtime_checkable
+class CountsContext(Protocol):
+    """A stepper that can tell what its context is made of."""
+
+    def taken(self, slot: int) -> TokensTaken:
+        """Positions of the slot's context, by where they come from."""
         ...
 
 

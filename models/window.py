@@ -46,6 +46,7 @@ class Entry:
     x: Floats
     utterance: int
     text: str = ""
+    is_typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

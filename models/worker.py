@@ -51,7 +51,7 @@ from .orders import (
 from .overload import TOLD, Ladder, LadderSettings, Rung
 from .place import Begun, Place, Unlaid, jobs, wake_s
 from .scheduler import Choice, Costs, Job, choose
-from .stepper import Counts, Lays, SlotFailed, Stepper
+from .stepper import Counts, CountsContext, Lays, SlotFailed, Stepper
 from .vad import Vad
 from .warm import measured_costs
 from .windows import Window, WindowCutter
@@ -105,6 +105,7 @@ class Worker:
         self._vad: Vad
         self._lays: Lays | None = None
         self._counts: Counts | None = None
+        self._context: CountsContext | None = None
 
     def load(self) -> None:
         """Make the models, run each kind of step once and measure what they cost."""
@@ -117,6 +118,7 @@ class Worker:
             )
         self._lays = stepper if isinstance(stepper, Lays) else None
         self._counts = stepper if isinstance(stepper, Counts) else None
+        self._context = stepper if isinstance(stepper, CountsContext) else None
         stepper.warm_up()
         self._vad.judge([0], np.zeros((1, WINDOW), np.float32))
         self._costs = measured_costs(stepper, self._vad, self._slots, self._clock)
@@ -329,7 +331,9 @@ class Worker:
             place.gate.begin()
             self._metrics.shadows += 1
             stamps = {**place.latents, "asked": start.asked, "head_ready": now}
-            self._result(place, HeadReady(start.turn, head, confidence), stamps)
+            context = self._context
+            taken = None if context is None else context.taken(place.slot.index)
+            self._result(place, HeadReady(start.turn, head, confidence, taken), stamps)
         if self._ladder.rung < Rung.SHADOWS:
             self._decode([place for place in self._alive(places) if place.is_answering])
         for place in self._alive(commits):

@@ -30,7 +30,7 @@ from visavis.models.spelling import spell, word_spans
 from visavis.models.stepper import SlotFailed
 from visavis.models.window import CONTEXT, KEPT, length
 from visavis.models.word_search import Dictionary
-from visavis.runtime.events import Head
+from visavis.runtime.events import Head, TokensTaken
 
 CONFIG, LEXICON = weights().config, weights().lexicon
 KINDS = weights().tensors["decoder.kinds.weight"]
@@ -694,6 +694,22 @@ def test_the_counts_of_an_answer_say_what_was_there_and_what_it_took() -> None:
     bench.model.begin([0], ["and now"])
     bench.model.retract(0)
     assert bench.model.counts(0)["words"] == 0
+
+
+def test_a_context_is_told_by_where_it_comes_from() -> None:
+    bench = Bench()
+    assert bench.model.taken(0) == TokensTaken(text=1)  # the mark of no camera
+    bench.model.look([0], picture(40))
+    bench.lay()
+    bench.model.open_utterance(0)
+    say(bench.model, "what is it")
+    bench.lay()
+    bench.model.begin([0], [None])
+    assert bench.model.taken(0) == TokensTaken(text=1, audio=3, image=TOKENS)
+    bench.model.retract(0)
+    bench.model.begin([0], ["and now"])
+    taken = bench.model.taken(0)
+    assert (taken.text, taken.image) == (3, TOKENS)
 
 
 # Failures -------------------------------------------------------------------------------------
