@@ -577,7 +577,7 @@ function announce(words) {
 
 function ask(text) {
   const itemId = newId("item");
-  const isSent = connection?.send(typedQuestion(text, itemId)) ?? false;
+  const isSent = connection?.send([...stopAnswer(), ...typedQuestion(text, itemId)]) ?? false;
   if (isSent) receive({ type: "page.typed", item_id: itemId, text });
   else announce("Not connected yet: the question was not sent.");
   return isSent;
