@@ -174,11 +174,21 @@ def test_a_model_that_is_not_there_fails_every_utterance_with_the_reason() -> No
         async with transcribing("/nowhere/whisper") as transcriber:
             handle = transcriber.open(reader)
             transcriber.begin(handle, "item_1", 0)
+            transcriber.end(handle, "item_1", CHUNK)
             assert "'/nowhere/whisper': there is no such folder" in await reader.failure("item_1")
-            # Not tried again at once, and told at once.
+            # Not tried again at once, and told when there is an item to tell it of.
             transcriber.begin(handle, "item_2", 0)
+            await asyncio.sleep(0)
+            assert len(reader.told) == 1
+            transcriber.catch_up(handle, "item_2", CHUNK)
             await reader.failure("item_2")
-            assert transcriber.starts == 1 and transcriber.failed == 2
+            transcriber.begin(handle, "item_3", 0)
+            transcriber.drop(handle, "item_3")
+            transcriber.begin(handle, "item_4", 0)
+            transcriber.begin(handle, "item_5", 0)  # which ends the one before
+            await reader.failure("item_4")
+            assert [event.item_id for event in reader.told] == ["item_1", "item_2", "item_4"]
+            assert transcriber.starts == 1 and transcriber.failed == 5
 
     go(test)
 
@@ -192,6 +202,7 @@ def test_a_worker_that_dies_is_replaced_by_the_next_utterance(folder: Path, spee
             hear(transcriber, handle, speech)
             await reader.until(lambda e: isinstance(e, Transcribed))
             assert transcriber.worker_pid is not None
+            transcriber.end(handle, "item_1", len(speech))
             os.kill(transcriber.worker_pid, signal.SIGKILL)
             assert "what is said next" in await reader.failure("item_1")
             transcriber.begin(handle, "item_2", len(speech) - CHUNK)
@@ -208,6 +219,7 @@ def test_a_program_that_is_no_worker_is_told() -> None:
         async with transcribing("base", command=(sys.executable, "-c", "")) as transcriber:
             handle = transcriber.open(reader)
             transcriber.begin(handle, "item", 0)
+            transcriber.end(handle, "item", CHUNK)
             assert "could not be started" in await reader.failure("item")
 
     go(test)
@@ -223,6 +235,7 @@ def test_a_long_hole_in_the_audio_ends_the_utterance() -> None:
             transcriber.hear(handle, AudioChunk(np.zeros(CHUNK, np.int16), 0, 0.0))
             late = AudioChunk(np.zeros(CHUNK, np.int16), 40 * HEARING_RATE, 0.0)
             transcriber.hear(handle, late)
+            transcriber.end(handle, "item", late.pts)
             assert "stopped for more than 30 s" in await reader.failure("item")
 
     go(test)
@@ -238,6 +251,7 @@ def test_a_model_that_takes_too_long_to_load_fails_the_utterance() -> None:
             for second in range(63):
                 pcm = np.zeros(HEARING_RATE, np.int16)
                 transcriber.hear(handle, AudioChunk(pcm, second * HEARING_RATE, 0.0))
+            transcriber.end(handle, "item", 63 * HEARING_RATE)
             assert "60 s to load" in await reader.failure("item")
 
     go(test)

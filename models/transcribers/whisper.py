@@ -63,6 +63,8 @@ class _Utterance:
     words: tuple[SpokenWord, ...] = ()
     is_ended: bool = False
     is_waited_for: bool = False
+    failure: str = ""
+    """Why there is no transcript; told when somebody asks for it."""
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ class WhisperTranscriber:
         client.kept += len(chunk.pcm)
         while client.kept > KEPT_S * HEARING_RATE and len(client.heard) > 1:
             client.kept -= len(client.heard.popleft().pcm)
-        for utterance in [u for u in self._of(handle) if not u.is_ended]:
+        for utterance in [u for u in self._of(handle) if not u.is_ended and not u.failure]:
             self._send_audio(utterance, chunk)
 
     def begin(self, handle: int, item_id: str, start_pts: int) -> None:
@@ -159,7 +161,7 @@ class WhisperTranscriber:
         )
         self._utterances[utterance.number] = utterance
         if not self._start():
-            asyncio.get_running_loop().call_soon(self._fail, utterance, self._refused)
+            self._fail(utterance, self._refused)
             return
         told = {
             "start_pts": utterance.next_pts,
@@ -168,12 +170,16 @@ class WhisperTranscriber:
         }
         self._send(pack(Kind.OPEN, utterance.number, json.dumps(told).encode()))
         for chunk in client.heard:
-            self._send_audio(utterance, chunk)
+            if not utterance.failure:
+                self._send_audio(utterance, chunk)
 
     def catch_up(self, handle: int, item_id: str, end_pts: int) -> None:
         """Goes before every pass that nobody waits for."""
         for utterance in self._named(handle, item_id):
             utterance.is_waited_for = True
+            if utterance.failure:
+                self._tell_soon(utterance)
+                continue
             self._send(pack(Kind.CATCH_UP, utterance.number, pack_pts(end_pts)))
             self._expect()
 
@@ -181,6 +187,9 @@ class WhisperTranscriber:
         """Audio after `end_pts` is not looked at."""
         for utterance in self._named(handle, item_id):
             utterance.is_ended = True
+            if utterance.failure:
+                self._tell_soon(utterance)
+                continue
             self._send(pack(Kind.END, utterance.number, pack_pts(end_pts)))
             self._expect()
 
@@ -238,7 +247,9 @@ class WhisperTranscriber:
         if self._watchdog is not None:
             self._watchdog.cancel()
         self._watchdog = None
-        is_waited_for = any(u.is_ended or u.is_waited_for for u in self._utterances.values())
+        is_waited_for = any(
+            (u.is_ended or u.is_waited_for) and not u.failure for u in self._utterances.values()
+        )
         if is_waited_for and self._is_loaded and self._process is not None:
             loop = asyncio.get_running_loop()
             self._watchdog = loop.call_later(HANG_S, self._kill, self._process)
@@ -341,10 +352,22 @@ class WhisperTranscriber:
         )
 
     def _fail(self, utterance: _Utterance, why: str) -> None:
+        """Told at once to whoever waits, else when the utterance ends: before, there may be no item
+        that it could be told of."""
+        if utterance.failure or utterance.number not in self._utterances:
+            return
+        self.failed += 1
+        utterance.failure = why
+        self._send(pack(Kind.DROP, utterance.number))
+        if utterance.is_ended or utterance.is_waited_for:
+            self._tell_failure(utterance)
+
+    def _tell_soon(self, utterance: _Utterance) -> None:
+        asyncio.get_running_loop().call_soon(self._tell_failure, utterance)
+
+    def _tell_failure(self, utterance: _Utterance) -> None:
         if self._utterances.pop(utterance.number, None) is not None:
-            self.failed += 1
-            self._send(pack(Kind.DROP, utterance.number))
-            self._deliver(utterance, TranscriptionFailed(utterance.item_id, why))
+            self._deliver(utterance, TranscriptionFailed(utterance.item_id, utterance.failure))
 
     def _deliver(self, utterance: _Utterance, event: Transcribed | TranscriptionFailed) -> None:
         client = self._clients.get(utterance.handle)
