@@ -48,8 +48,14 @@ class Answering(SessionState):
         begin = StartShadow(draft.turn, text, tail_pts)
         able = self.abilities
         if able.instructions or able.tools or able.history:
-            return [Prepare(draft.turn, draft.options), begin]
-        return [begin]
+            return [*self._cut_now(), Prepare(draft.turn, draft.options), begin]
+        return [*self._cut_now(), begin]
+
+    def _cut_now(self) -> list[Effect]:
+        """Over messages only the client knows what was heard of an answer that was cut: it has until
+        the next one begins to say so."""
+        late, self._cut_late = self._cut_late, None
+        return [] if late is None else [late]
 
     def _answer_now(
         self, text: str | None, options: ResponseOptions | None, asked: str | None, now: float
@@ -367,9 +373,14 @@ class Answering(SessionState):
         self._drop_live(now)
         is_read = not draft.options.has_voice
         heard = draft.answer if is_read else self.playback.heard(draft.turn)
-        effects: list[Effect] = [CancelTurn(draft.turn, heard)]
+        cut = CancelTurn(draft.turn, heard)
+        effects: list[Effect] = self._cut_now()
         if self._is_track:
-            effects.append(FlushPlayout(draft.turn))
+            effects += [cut, FlushPlayout(draft.turn)]
+        elif teller.is_done:
+            self._cut_late = cut
+        else:
+            effects.append(cut)
         effects += teller.playout_cut(self.playback.heard_ms(draft.turn))
         effects += self._close_response(draft, status, details)
         teller.heard_only(heard)

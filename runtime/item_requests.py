@@ -287,6 +287,9 @@ class ItemRequests(Listening):
             # It goes on; when it is cut, this is what was heard of it.
             self.playback.played(turn, samples)
             return told
+        if self._cut_late is not None and self._cut_late.turn == turn:
+            self._cut_late = None
+            return [CancelTurn(turn, heard), *told]
         if self.abilities.revises:
             return [ReviseTurn(turn, heard), *told]
         return told

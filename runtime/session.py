@@ -305,6 +305,7 @@ class Session(ClientRequests):
     def _end(self, why: str, now: float) -> list[Effect]:
         """Every turn ends before the session does."""
         effects = [*self._cut("client_cancelled", now), *self._retract("ended")]
+        effects += self._cut_now()
         effects += [EndAside(turn) for turn in self._asides]
         self._asides.clear()
         self._utterance = None

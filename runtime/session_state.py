@@ -9,7 +9,7 @@ from . import messages
 from .abilities import Abilities
 from .audio_path import AudioPath
 from .drafts import Draft
-from .effects import Effect, Emit
+from .effects import CancelTurn, Effect, Emit
 from .events import RateLimit, TokensTaken
 from .frames import HEARING_RATE, SPEAKING_RATE
 from .ledger import LatencyTotals, latencies_ms, modal_ms
@@ -94,6 +94,7 @@ class SessionState:
         self._live: Draft | None = None
         self._tails: list[Draft] = []  # over, but for the last of their audio
         self._asides: dict[int, Draft] = {}
+        self._cut_late: CancelTurn | None = None  # the client may still say what was heard
         self._text = ""  # the engine's transcript of its utterance
         self._text_before = ""  # what of it belongs to items committed before
         self._told_text: dict[str, str] = {}  # of the transcriber, by item
