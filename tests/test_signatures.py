@@ -84,6 +84,20 @@ def test_genesys_is_believed() -> None:
     assert problem(signed(created=NOW - 9)) is None
 
 
+def test_a_signature_of_the_reference_implementation_is_believed() -> None:
+    """Made once by the builder of purecloudlabs' audiohook-reference-implementation."""
+    components = " ".join(f'"{name}"' for name in GENESYS_COMPONENTS)
+    headers = {
+        **HEADERS,
+        "signature-input": f"sig1=({components})"
+        f';keyid="{KEY}";nonce="CMYBU6BixIYuUegwKtQSB0Cx";alg="hmac-sha256"'
+        ";created=1795483044;expires=1795483074",
+        "signature": "sig1=:ED/TW8G3NJTg8ryB2APdXKtKPFsxQMVmFQ24vgwd8wg=:",
+    }
+    assert genesys_problem(headers, TARGET, SECRET, KEY, 1_795_483_045) is None
+    assert genesys_problem(headers, "/other", SECRET, KEY, 1_795_483_045) is not None
+
+
 @pytest.mark.parametrize(
     ("headers", "why"),
     [
