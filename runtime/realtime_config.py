@@ -367,10 +367,16 @@ def convert(value: object, kind: type[T], where: str) -> T:
 
 def _at(value: object, path: str) -> object:
     """What is at msgspec's path (`.audio.input`, `.tools[0].name`), as far as it goes."""
-    found: object = value
     for step in re.findall(r"[^.\[\]]+", path):
-        if isinstance(found, Mapping):
-            found = cast(Mapping[str, object], found).get(step)
-        elif isinstance(found, list) and step.isdigit():
-            found = cast(list[object], found)[int(step)]
-    return found
+        value = _step(value, step)
+    return value
+
+
+def _step(value: object, step: str) -> object:
+    fields = cast(Mapping[str, object], value) if isinstance(value, Mapping) else None
+    if fields is not None:
+        return fields.get(step)
+    items = cast(list[object], value) if isinstance(value, list) else None
+    if items is not None and step.isdigit():
+        return items[int(step)]
+    return value

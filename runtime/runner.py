@@ -134,6 +134,8 @@ class SessionRunner:
         self._asides = Asides(engine, self._deliver, open_picture)
         self._tasks: asyncio.TaskGroup | None = None
         self._script: int | None = None
+        self._script_wish: tuple[str | None, str] | None = None
+        self._script_problem = "no transcriber is there"
         is_track = session.audio_path is AudioPath.TRACK
         self._client = ClientMessages(
             default_config(session.id, model=model, voice=voice_name, has_superset=is_track),
@@ -359,8 +361,28 @@ class SessionRunner:
 
     def _overhear(self, chunk: AudioChunk) -> None:
         """The transcriber, where one was chosen, hears what the engine hears."""
-        if self._transcriber is not None and self._script is not None:
-            self._transcriber.hear(self._script, chunk)
+        transcriber = self._transcriber
+        if transcriber is None:
+            return
+        wish = self.session.transcript_wish
+        if wish != self._script_wish:
+            self._script_wish = wish
+            self._open_script(transcriber, wish)
+        if self._script is not None:
+            transcriber.hear(self._script, chunk)
+
+    def _open_script(self, transcriber: Transcriber, wish: tuple[str | None, str] | None) -> None:
+        """One transcript for as long as the client wants the same."""
+        script, self._script = self._script, None
+        if script is not None:
+            transcriber.close(script)
+        if wish is None:
+            return
+        language, prompt = wish
+        try:
+            self._script = transcriber.open(self._written, language=language, prompt=prompt)
+        except BadInput as error:
+            self._script_problem = str(error)
 
     async def _keep_time(self) -> None:
         while (deadline := self.session.deadline()) is not None:
@@ -518,23 +540,19 @@ class SessionRunner:
                 engine.erase(slot, item_id)
 
     def _transcribe(self, effect: BeginTranscript | EndTranscript | DropTranscript) -> None:
-        transcriber = self._transcriber
-        if transcriber is None:
+        transcriber, script = self._transcriber, self._script
+        if transcriber is None or script is None:
+            if isinstance(effect, EndTranscript):
+                failed = TranscriptionFailed(effect.item_id, self._script_problem)
+                self._waiting.append(Happening(self._clock.now(), failed))
             return
-        if self._script is None:
-            wish = self.session.config.audio.input.transcription
-            self._script = transcriber.open(
-                self._written,
-                language=None if wish is None else wish.language,
-                prompt="" if wish is None else wish.prompt or "",
-            )
         match effect:
             case BeginTranscript(item_id=item_id, start_pts=start_pts):
-                transcriber.begin(self._script, item_id, start_pts)
+                transcriber.begin(script, item_id, start_pts)
             case EndTranscript(item_id=item_id, end_pts=end_pts):
-                transcriber.end(self._script, item_id, end_pts)
+                transcriber.end(script, item_id, end_pts)
             case DropTranscript(item_id=item_id):
-                transcriber.drop(self._script, item_id)
+                transcriber.drop(script, item_id)
 
     def _run_tool(self, effect: RunTool) -> None:
         """Functions run beside the conversation, and end with it."""

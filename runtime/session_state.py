@@ -174,6 +174,14 @@ class SessionState:
         return wish is not None and wish.model in self.abilities.transcribers
 
     @property
+    def transcript_wish(self) -> tuple[str | None, str] | None:
+        """Language and expected words for the transcriber that the client chose; None for none."""
+        wish = self.config.audio.input.transcription
+        if wish is None or not self._has_own_transcriber:
+            return None
+        return wish.language, wish.prompt or ""
+
+    @property
     def _is_track(self) -> bool:
         return self.audio_path is AudioPath.TRACK
 

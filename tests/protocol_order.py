@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
-from published_models import published
+from published_models import fields_of, published
 
 from visavis.runtime.audio_path import AudioPath
 from visavis.runtime.effects import Effect
@@ -72,8 +73,7 @@ class Follower:
     def _item(self, kind: str, message: Mapping[str, object]) -> None:
         event = kind.removeprefix("conversation.item.")
         if event in ("added", "done"):
-            item = message["item"]
-            assert isinstance(item, dict)
+            item = fields_of(message, "item")
             item_id = str(item["id"])
             previous = message["previous_item_id"]
             assert previous is None or previous in self.items or event == "done"
@@ -97,31 +97,27 @@ class Follower:
     def _response(self, kind: str, message: Mapping[str, object]) -> None:
         event = kind.removeprefix("response.")
         if event == "created":
-            body = message["response"]
-            assert isinstance(body, dict)
+            body = fields_of(message, "response")
             if body["conversation_id"] is not None:
                 assert not self.active, "two active responses in one conversation"
             assert body["id"] not in self.responses
             self.responses[str(body["id"])] = Response(body["conversation_id"])
             return
         if event == "done":
-            body = message["response"]
-            assert isinstance(body, dict)
+            body = fields_of(message, "response")
             response = self.responses[str(body["id"])]
             assert not response.is_done, "a response is done once"
             assert set(response.items.values()) <= {"done"}, "an item was left open"
             assert set(response.parts.values()) <= {"done"}, "a part was left open"
-            assert len(body["output"]) == len(response.items)
-            assert body["usage"]["total_tokens"] == (
-                body["usage"]["input_tokens"] + body["usage"]["output_tokens"]
-            )
+            assert len(cast(list[object], body["output"])) == len(response.items)
+            usage = cast(Mapping[str, int], body["usage"])
+            assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
             response.is_done = True
             return
         response = self.responses[str(message["response_id"])]
         assert not response.is_done, f"{kind} after response.done"
         if event.startswith("output_item"):
-            item = message["item"]
-            assert isinstance(item, dict)
+            item = fields_of(message, "item")
             item_id = str(item["id"])
             if event.endswith("added"):
                 assert item_id not in response.items

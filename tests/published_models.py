@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import get_args
+from typing import cast, get_args
 
 from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 from pydantic import BaseModel
@@ -30,9 +30,16 @@ def check(message: Mapping[str, object]) -> None:
     if kind.startswith("visavis."):
         return
     MODELS[kind].model_validate({"event_id": "event_1", **message}, strict=True)
-    response = message.get("response")
-    if isinstance(response, dict):
-        _check_known(MODELS[kind].model_fields["response"].annotation, response, f"{kind}.response")
+    if "response" in message:
+        model = MODELS[kind].model_fields["response"].annotation
+        _check_known(model, fields_of(message, "response"), f"{kind}.response")
+
+
+def fields_of(message: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """An object inside a message."""
+    value = message[name]
+    assert isinstance(value, dict), f"{name} is {value!r}"
+    return cast(Mapping[str, object], value)
 
 
 def _check_known(model: object, fields: Mapping[str, object], where: str) -> None:

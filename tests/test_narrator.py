@@ -46,7 +46,7 @@ def test_an_item_goes_where_the_client_says() -> None:
     narrator = Narrator("sess_1")
     narrator.typed("a", "x")
     narrator.typed("c", "y")
-    item = {"type": "message", "role": "user", "status": "completed", "content": []}
+    item: dict[str, object] = {"type": "message", "role": "user", "status": "completed"}
     assert told(narrator.created("b", item, "a"))[0]["previous_item_id"] == "a"
     assert told(narrator.created("first", item, "root"))[0]["previous_item_id"] is None
     with pytest.raises(BadInput, match="nowhere"):

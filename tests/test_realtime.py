@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import pytest
-from published_models import MODELS, check, published
+from published_models import MODELS, check, fields_of, published
 from runtime_fakes import Talk, acts, config_with, told, turn_detection
 
 from visavis.runtime.abilities import Abilities
@@ -113,16 +114,12 @@ def kinds(effects: list[Effect]) -> list[str]:
 
 def error_of(effects: list[Effect]) -> Mapping[str, object]:
     (message,) = [m for m in published(effects) if m["type"] == "error"]
-    error = message["error"]
-    assert isinstance(error, dict)
-    return error
+    return fields_of(message, "error")
 
 
 def response_of(effects: list[Effect], kind: str = "response.done") -> Mapping[str, object]:
     (message,) = [m for m in published(effects) if m["type"] == kind]
-    response = message["response"]
-    assert isinstance(response, dict)
-    return response
+    return fields_of(message, "response")
 
 
 # Audio inside messages
@@ -743,7 +740,8 @@ def test_an_item_that_is_being_said_cannot_be_deleted() -> None:
 
 
 def calling(own_tools: frozenset[str] = frozenset(), **update: object) -> Client:
-    client = Client(abilities=ABLE, own_tools=own_tools, **{"tools": [LOOK_UP], **update})
+    update.setdefault("tools", [LOOK_UP])
+    client = Client(AudioPath.MESSAGES, ABLE, own_tools, **update)
     client.text("look it up")
     client.send("response.create")
     return client
@@ -765,9 +763,8 @@ def test_a_clients_function_is_called_and_its_output_answered() -> None:
     ]
     done = client.talk.words(1, "")
     response = response_of(done)
-    output = response["output"]
-    assert isinstance(output, list)
-    assert [item["type"] for item in output] == ["function_call"]
+    (output,) = cast(list[Mapping[str, object]], response["output"])
+    assert output["type"] == "function_call"
     given = {"type": "function_call_output", "call_id": "call_1", "output": "42"}
     assert kinds(client.send("conversation.item.create", item=given)) == [
         "conversation.item.added",

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Callable, Coroutine, Mapping
 
 import numpy as np
-from published_models import check
+from published_models import check, fields_of
 from runtime_fakes import FakeEngine, FakeTransport, FakeVoice, FlatPixels
 
 from visavis.runtime.abilities import Abilities
@@ -118,6 +118,8 @@ class Script:
         prompt: str = "",
     ) -> int:
         self.calls.append(("open", language, prompt))
+        if language == "xx":
+            raise BadInput("xx is no language it knows", param="language")
         self._deliver = deliver
         return 1
 
@@ -127,8 +129,8 @@ class Script:
     def begin(self, handle: int, item_id: str, start_pts: int) -> None:
         self.calls.append(("begin", item_id))
 
-    def settle(self, handle: int, item_id: str, end_pts: int) -> None:
-        self.calls.append(("settle", item_id))
+    def catch_up(self, handle: int, item_id: str, end_pts: int) -> None:
+        self.calls.append(("catch_up", item_id))
 
     def end(self, handle: int, item_id: str, end_pts: int) -> None:
         self.calls.append(("end", item_id))
@@ -206,9 +208,7 @@ class Stage:
 
     def error(self) -> Mapping[str, object]:
         (message,) = self.told("error")
-        error = message["error"]
-        assert isinstance(error, dict)
-        return error
+        return fields_of(message, "error")
 
 
 def test_a_question_sent_at_once_is_answered_in_messages() -> None:
@@ -319,8 +319,7 @@ def test_an_answer_outside_of_the_conversation_has_a_slot_of_its_own() -> None:
     stage = Stage().run(script)
     assert [picture.mime for picture in stage.opened] == ["image/png"]
     (done,) = stage.told("response.done")
-    response = done["response"]
-    assert isinstance(response, dict)
+    response = fields_of(done, "response")
     assert (response["status"], response["conversation_id"]) == ("completed", None)
     names = [call[0] for call in stage.engine.calls]
     assert names == ["look", "start", "commit", "close", "close"]
@@ -402,3 +401,24 @@ def test_a_transcriber_is_opened_when_it_is_first_needed() -> None:
     assert names[-1] == "close"
     done = stage.told("conversation.item.input_audio_transcription.completed")[-1]
     assert done["transcript"] == "Hello."
+
+
+def test_another_language_is_another_opening_and_an_unknown_one_a_failed_transcript() -> None:
+    def wish(stage: Stage, language: str) -> None:
+        chosen = {"model": "whisper-1", "language": language}
+        stage.send("session.update", session={"audio": {"input": {"transcription": chosen}}})
+
+    async def script(stage: Stage) -> None:
+        wish(stage, "de")
+        stage.append(0.5, 0)
+        wish(stage, "xx")
+        stage.append(0.5)
+        stage.append(1.0, 0)
+        await asyncio.sleep(3)
+
+    stage = Stage(abilities=Abilities(transcribers=frozenset({"whisper-1"}))).run(script)
+    opened = [call for call in stage.script.calls if call[0] in ("open", "close")]
+    assert opened == [("open", "de", ""), ("close",), ("open", "xx", "")]
+    (failed,) = stage.told("conversation.item.input_audio_transcription.failed")
+    assert "xx is no language" in str(fields_of(failed, "error")["message"])
+    assert stage.told("response.done")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
 import numpy as np
 import pytest
 from runtime_fakes import told
@@ -125,7 +128,8 @@ def test_a_function_call_is_an_item_with_its_arguments() -> None:
     assert told(words)[0]["output_index"] == 1
     response = told(subject.done("completed", {}))[-1]["response"]
     assert isinstance(response, dict)
-    assert [item["type"] for item in response["output"]] == ["function_call", "message"]
+    output = cast(list[Mapping[str, object]], response["output"])
+    assert [item["type"] for item in output] == ["function_call", "message"]
 
 
 def test_outside_of_the_conversation_no_item_enters_it() -> None:

@@ -7,6 +7,8 @@ from typing import cast
 
 import av
 import numpy as np
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from ..runtime.errors import BadInput
@@ -68,7 +70,7 @@ class EncodedPixels:
     """`Pixels` of a compressed picture from a message, decoded when they are first asked for: by
     the engine, on its thread. Raises `BadInput` for one that can't be decoded."""
 
-    __slots__ = ("_picture", "_decoded")
+    __slots__ = ("_decoded", "_picture")
 
     def __init__(self, picture: EncodedPicture) -> None:
         self._picture = picture
@@ -85,13 +87,13 @@ class EncodedPixels:
     def _pixels(self) -> AvPixels:
         if self._decoded is None:
             # A decoder and no demuxer: nothing guesses what else the bytes could be.
-            decoder = av.CodecContext.create(_DECODERS[self._picture.mime], "r")
+            codec = av.CodecContext.create(_DECODERS[self._picture.mime], "r")
+            decoder = cast(VideoCodecContext, codec)  # both are decoders of video
             try:
                 frames = [*decoder.decode(av.Packet(self._picture.data)), *decoder.decode(None)]
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 raise BadInput(f"the picture is damaged: {error}", code="invalid_image") from error
-            frame = frames[0] if frames else None
-            if not isinstance(frame, av.VideoFrame):
+            if not frames:
                 raise BadInput("the picture is damaged: it has no frame", code="invalid_image")
-            self._decoded = AvPixels(frame)
+            self._decoded = AvPixels(frames[0])
         return self._decoded
