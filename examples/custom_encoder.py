@@ -76,7 +76,7 @@ class PitchStepper:
                 answer = "I can only hear voices."
             else:
                 answer = f"That voice is {'high' if heard > BORDER_HZ else 'low'}."
-            self._words[slot] = answer.split()
+            self._words[slot] = [*answer.split()]
         return [(Head.ANSWER, 1.0)] * len(slots)
 
     def next(self, slots: Sequence[int]) -> list[tuple[str, bool]]:

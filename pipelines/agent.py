@@ -260,8 +260,12 @@ class Agent:
     def _served(self, host: str | None, port: int | None) -> Settings:
         """Settings whose pipeline is this agent's."""
         name = f"agent-{next(_numbers)}"
-        # What was meant by the settings is built with them, not with the name made up here.
-        PLUGINS.register(PIPELINE, name, lambda _, clock: self.build(self._settings, clock))
+
+        def build(_: Settings, clock: Clock) -> Pipeline:
+            # What was meant by the settings is built with them, not with the name made up here.
+            return self.build(self._settings, clock)
+
+        PLUGINS.register(PIPELINE, name, build)
         settings = _with(self._settings, "engine", pipeline=name)
         places = {"host": host, "port": port}
         given = {key: value for key, value in places.items() if value is not None}

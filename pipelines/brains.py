@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 Json = Mapping[str, object]
 
@@ -78,7 +78,7 @@ class FunctionBrain:
         """Calls the function with the question's text."""
         result = self._function(question.text or "")
         if isinstance(result, AsyncIterable):
-            async for piece in cast(AsyncIterable[str], result):
+            async for piece in result:
                 yield piece
         elif inspect.isawaitable(result):
             yield await result

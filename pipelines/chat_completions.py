@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 import httpx
 
@@ -142,31 +142,29 @@ async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
         yield rest
 
 
-def _delta(data: str) -> dict[str, Any]:
-    """What an event adds to the answer: any JSON object."""
+def _delta(data: str) -> Mapping[str, object]:
+    """What an event adds to the answer."""
     try:
-        event: Any = json.loads(data)
+        event: object = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise EndpointError(f"the language model sent what is no JSON: {data[:80]!r}") from error
-    if not isinstance(event, dict):
+    told = _fields(event)
+    if not told:
         raise EndpointError(f"the language model sent no object: {data[:80]!r}")
-    told = cast(dict[str, Any], event)
     if told.get("error"):
         raise EndpointError(f"the language model failed: {str(told['error'])[:SHOWN]}")
-    choices: Any = told.get("choices")
-    if not isinstance(choices, list) or not choices:  # the usage comes in an event without any
-        return {}
-    delta: Any = cast(list[Any], choices)[0].get("delta")
-    return cast(dict[str, Any], delta) if isinstance(delta, dict) else {}
+    choices = _items(told.get("choices"))
+    # The usage comes in an event without any choice.
+    return _fields(_fields(choices[0]).get("delta")) if choices else {}
 
 
-def _take_calls(delta: Mapping[str, Any], calls: dict[int, list[str]]) -> int:
+def _take_calls(delta: Mapping[str, object], calls: dict[int, list[str]]) -> int:
     """Function calls come in parts too: id and name first, then arguments bit by bit."""
     size = 0
-    parts: Any = delta.get("tool_calls")
-    for part in cast(list[Any], parts) if isinstance(parts, list) else []:
-        function: Any = part.get("function") or {}
-        place = int(part.get("index", len(calls)))
+    for part in map(_fields, _items(delta.get("tool_calls"))):
+        function = _fields(part.get("function"))
+        index = part.get("index")
+        place = index if isinstance(index, int) else len(calls)
         if place not in calls and len(calls) >= MAX_CALLS:
             raise EndpointError(
                 f"the language model called more than {MAX_CALLS} functions at once"
@@ -178,3 +176,13 @@ def _take_calls(delta: Mapping[str, Any], calls: dict[int, list[str]]) -> int:
         call[2] += arguments
         size += len(arguments)
     return size
+
+
+def _fields(value: object) -> Mapping[str, object]:
+    """An object of JSON; empty for anything else."""
+    return cast(Mapping[str, object], value) if isinstance(value, dict) else {}
+
+
+def _items(value: object) -> Sequence[object]:
+    """A list of JSON; empty for anything else."""
+    return cast(Sequence[object], value) if isinstance(value, list) else ()

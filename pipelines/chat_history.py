@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 Json = Mapping[str, object]
 
@@ -161,9 +161,9 @@ def calls_message(calls: Sequence[tuple[str, str, str]]) -> Json:
 
 def _words_of(item: Json) -> str:
     """The texts and transcripts of a message's content."""
-    parts: Any = item.get("content")
+    parts = item.get("content")
     texts: list[str] = []
-    for part in cast(list[Any], parts) if isinstance(parts, list) else []:
+    for part in cast(list[object], parts) if isinstance(parts, list) else []:
         if isinstance(part, Mapping):
             fields = cast(Json, part)
             texts.append(str(fields.get("text") or fields.get("transcript") or ""))

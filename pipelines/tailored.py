@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ..runtime.errors import ConfigError
 from ..runtime.frame_sampler import FrameSampler
-from ..runtime.ledger import LatencyTotals
 from ..runtime.protocols import Transport
 from ..runtime.runner import SessionRunner
 from ..runtime.settings import AudioSettings, Settings, VisionSettings
@@ -28,20 +27,12 @@ class Tailored:
     ) -> None:
         """`gate` and `sampler` make one for every conversation."""
         self.name = inner.name
+        self.hints = inner.hints
+        self.totals = inner.totals
         self._inner = inner
         self._settings = settings
         self._gate = gate
         self._sampler = sampler
-
-    @property
-    def hints(self) -> Sequence[str]:
-        """The inner pipeline's."""
-        return self._inner.hints
-
-    @property
-    def totals(self) -> LatencyTotals:
-        """The inner pipeline's."""
-        return self._inner.totals
 
     async def load(self) -> None:
         """The inner pipeline's."""

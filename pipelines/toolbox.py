@@ -57,7 +57,7 @@ class FunctionTool:
         threads: Callable[[], ThreadPoolExecutor] | None = None,
     ) -> None:
         """Raises `ConfigError` for a function that no model can call."""
-        self.name = name or getattr(function, "__name__", "")
+        self.name: str = name or str(getattr(function, "__name__", ""))
         if not NAME.fullmatch(self.name):
             raise ConfigError(
                 f"a tool is named {self.name!r}: letters, digits, _ and - are needed, at most 64"

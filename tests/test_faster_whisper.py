@@ -64,7 +64,7 @@ def test_a_path_that_is_not_there_is_named(name: str) -> None:
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"without model.bin and config.json"):
+    with pytest.raises(WeightsError, match=r"without model.bin and config.json and tokenizer"):
         locate(settings(tmp_path))
 
 

@@ -22,7 +22,9 @@ TOKENS_PER_S = 12
 MOST_TOKENS = 200
 """A window of speech has no more tokens than these tell; a model that goes on is repeating itself."""
 NEEDED = ("model.bin", "config.json")
-"""Files of a CTranslate2 model; tokenizer.json comes with it, or Whisper's own is fetched."""
+"""Files of a CTranslate2 model."""
+TOKENIZER = "tokenizer.json"
+"""Comes with most; where it is missing, the library fetches Whisper's own."""
 
 
 class _Word(Protocol):
@@ -101,10 +103,14 @@ def locate(settings: TranscriptionSettings) -> str:
 
     Raises `WeightsError` when it is not there, saying how to get it.
     """
-    name = settings.model
+    name, needed = settings.model, NEEDED
+    if not settings.download:
+        # Before the library is imported: the network is not even asked whether there is a newer one.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        needed = (*NEEDED, TOKENIZER)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        missing = [file for file in NEEDED if not (folder / file).is_file()]
+        missing = [file for file in needed if not (folder / file).is_file()]
         if missing:
             raise WeightsError(
                 f"transcription.model is {name!r}, a folder without {' and '.join(missing)}: give a "
@@ -121,16 +127,13 @@ def locate(settings: TranscriptionSettings) -> str:
 
 def _from_hub(settings: TranscriptionSettings) -> str:
     name = settings.model
-    if not settings.download:
-        # Set before the library is imported: it is not even asked whether there is a newer one.
-        os.environ["HF_HUB_OFFLINE"] = "1"
     from faster_whisper.utils import available_models, download_model
 
     if "/" not in name and name not in available_models():
         sizes = ", ".join(available_models())
         raise WeightsError(f"transcription.model is {name!r}: the sizes are {sizes}")
     try:
-        return str(download_model(name, local_files_only=not settings.download))
+        return cast(str, download_model(name, local_files_only=not settings.download))
     except Exception as error:  # the hub's client raises whatever its HTTP library does
         if settings.download:
             raise WeightsError(

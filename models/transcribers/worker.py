@@ -166,7 +166,7 @@ class Worker:
         return lambda window: float(judges.judge([place], window[None])[0])
 
     def _hear(self, number: int, utterance: Utterance, body: bytes) -> None:
-        utterance.push(np.frombuffer(body, np.int16).astype(np.float32) / 32768)
+        utterance.push(np.frombuffer(body, np.int16).astype(np.float32) / np.float32(32_768))
         if utterance.waiting > BEHIND_S * HEARING_RATE:
             self._close(number)
             why = (

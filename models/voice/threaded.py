@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -197,7 +197,7 @@ class ThreadedVoice:
 def _pieces(synthesiser: Synthesiser, text: str) -> Iterator[Pcm]:
     """At SPEAKING_RATE, none longer than PIECE."""
     said = synthesiser.say(text)
-    parts: Iterable[Pcm] = (said,) if isinstance(said, np.ndarray) else said
+    parts = (cast(Pcm, said),) if isinstance(said, np.ndarray) else said
     resampler = Resampler(synthesiser.sample_rate, SPEAKING_RATE)
     is_same = synthesiser.sample_rate == SPEAKING_RATE
     for part in parts:
