@@ -136,7 +136,9 @@ class Embedded:
         self._only_words[: len(MARKS)] = -np.inf
         self._words_or_end: Floats = self._only_words.copy()
         self._words_or_end[END] = 0.0
-        self._searches = [WordSearch(dictionary) for _ in range(slots if dictionary else 0)]
+        self._searches = (
+            [] if dictionary is None else [WordSearch(dictionary) for _ in range(slots)]
+        )
         self.drafted = self.accepted = 0
         for slot in range(slots):
             self.reset(slot)

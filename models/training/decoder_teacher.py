@@ -114,10 +114,10 @@ class DecoderTeacher(nn.Module):
         for row, one in asked:
             # Things named one after another are looked at in turn, all of them only at the beginning.
             is_list = one.intent.family in ("describe", "colour", "shape") and len(one.relevant) > 1
-            looks = {at: one.relevant for at in range(one.at, one.at + 1 if is_list else one.end)}
+            turns = {at: one.relevant for at in range(one.at, one.at + 1 if is_list else one.end)}
             if is_list:
-                looks |= dict(one.listed)
-            for at, goal in looks.items():
+                turns |= dict(one.listed)
+            for at, goal in turns.items():
                 goals += [(len(rows), position) for position in goal or (one.at,)]
                 rows.append(row)
                 cols.append(at)
