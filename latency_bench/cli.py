@@ -45,6 +45,20 @@ def _run(arguments: argparse.Namespace) -> int:
             from .fusion import run_fusion
 
             run_fusion(arguments.sessions, arguments.samples, arguments.seed, arguments.json)
+        case "abuse":
+            from .abuse import Abuse, run_abuse
+
+            run_abuse(
+                Abuse(
+                    pipeline=arguments.pipeline,
+                    sessions=arguments.sessions,
+                    count=arguments.count,
+                    window_s=arguments.window,
+                    rounds=arguments.rounds,
+                    seed=arguments.seed,
+                ),
+                arguments.json,
+            )
         case "jitter":
             from .jitter import run_jitter
 
@@ -94,6 +108,15 @@ def _parser() -> argparse.ArgumentParser:
     fusion = benches.add_parser("fusion", help="first answer words of the model, without a network")
     fusion.add_argument("--sessions", type=_positive, default=4, help="conversations at once (4)")
     fusion.add_argument("--samples", type=_positive, default=3000, help="first words (3000)")
+
+    abuse = benches.add_parser("abuse", help="what others notice of malformed offers and messages")
+    abuse.add_argument("--pipeline", default="echo", help="fused or echo (echo)")
+    abuse.add_argument("--sessions", type=_positive, default=2, help="conversations beside it (2)")
+    abuse.add_argument("--count", type=_positive, default=1000, help="of each kind (1000)")
+    abuse.add_argument("--window", type=float, default=10.0, help="seconds of one window (10)")
+    abuse.add_argument("--rounds", type=_positive, default=3, help="windows of each kind (3)")
+    abuse.add_argument("--seed", type=int, default=1, help="of the nonsense (1)")
+    abuse.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
 
     jitter = benches.add_parser("jitter", help="the jitter buffer beside aiortc's, same traces")
 

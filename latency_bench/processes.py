@@ -139,8 +139,15 @@ def parse_metrics(text: str) -> dict[str, float]:
 @contextlib.asynccontextmanager
 async def person(plan: msgspec.Struct) -> AsyncGenerator[Process]:
     """A person's process with its plan handed over."""
+    async with spawn("visavis.latency_bench.person", plan) as process:
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def spawn(module: str, plan: msgspec.Struct) -> AsyncGenerator[Process]:
+    """A module of ours as a process, with its plan handed over; ended with the block."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "visavis.latency_bench.person",
+        sys.executable, "-m", module,
         stdin=PIPE, stdout=PIPE, env=environment(), limit=1 << 24,
     )  # fmt: skip
     assert process.stdin is not None
