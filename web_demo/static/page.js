@@ -4,6 +4,7 @@
 import { CallError, Connection } from "./connection.js";
 import { announcements, initial, reduce } from "./conversation.js";
 import * as devices from "./devices.js";
+import { Key } from "./key.js";
 import { Notices } from "./notices.js";
 import { cameraChanged, itemWanted, newId, stopAnswer, typedQuestion } from "./protocol.js";
 import { draw, inWords, rows } from "./timeline.js";
@@ -34,6 +35,14 @@ const LINE_WORDS = {
 const NO_SOUND = 1e-5;
 const NO_VOICE_AFTER_S = 3;
 const NO_MICROPHONE_AFTER_S = 8;
+
+const key = new Key({
+  location,
+  history,
+  storage: sessionStorage,
+  ask: () => prompt("This server asks for an API key or a client secret:"),
+});
+const keyedFetch = key.wrap((...args) => globalThis.fetch(...args));
 
 let state = initial();
 let status = { state: "ended" };
@@ -186,12 +195,15 @@ async function connect(token) {
   setBusy("Connecting…");
   showScreen("call");
   connection?.close();
+  await refreshServers();
+  if (token !== startToken) return;
   connection = new Connection({
     url: CALLS,
     iceServers: settings.ice_servers,
     onStatus: (next) => token === startToken && showLine(next),
     onEvent: (event) => token === startToken && receive(event),
     onVoice: hear,
+    tools: { fetch: keyedFetch },
   });
   try {
     await connection.open({ microphone, camera });
@@ -634,8 +646,20 @@ navigator.mediaDevices?.addEventListener?.("devicechange", () => void fillDevice
 
 /** A server that can't serve yet says so with 503 and the same JSON. */
 async function getJson(path) {
-  const response = await fetch(path, { signal: AbortSignal.timeout(5000) });
+  const response = await keyedFetch(path, { signal: AbortSignal.timeout(5000) });
   return await response.json();
+}
+
+/** A key, when one is needed; and relays with credentials that have not ended meanwhile. */
+async function refreshServers() {
+  if (settings.needs_key) key.want();
+  if (!settings.needs_key && !settings.ice_servers.some((server) => server.credential)) return;
+  try {
+    const { ice_servers: servers } = await getJson("/config.json");
+    if (servers) settings.ice_servers = servers;
+  } catch {
+    // The call itself will tell that the server does not answer.
+  }
 }
 
 function showHints(hints) {
