@@ -373,10 +373,11 @@ def _at(value: object, path: str) -> object:
 
 
 def _step(value: object, step: str) -> object:
-    fields = cast(Mapping[str, object], value) if isinstance(value, Mapping) else None
-    if fields is not None:
-        return fields.get(step)
-    items = cast(list[object], value) if isinstance(value, list) else None
-    if items is not None and step.isdigit():
-        return items[int(step)]
-    return value
+    match value:
+        case dict():
+            return cast(dict[str, object], value).get(step)
+        case list():
+            items = cast(list[object], value)
+            return items[int(step)] if step.isdigit() else items
+        case _:
+            return value

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import cast
+from typing import Protocol, cast
 
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from ..runtime.errors import BadInput
@@ -66,6 +65,12 @@ def _reformatter() -> VideoReformatter:
 _DECODERS = {"image/jpeg": "mjpeg", "image/png": "png"}
 
 
+class _Decoder(Protocol):
+    """What is needed of PyAV's codec context, whose types leave its packets open."""
+
+    def decode(self, packet: object) -> list[av.VideoFrame]: ...
+
+
 class EncodedPixels:
     """`Pixels` of a compressed picture from a message, decoded when they are first asked for: by
     the engine, on its thread. Raises `BadInput` for one that can't be decoded."""
@@ -88,7 +93,7 @@ class EncodedPixels:
         if self._decoded is None:
             # A decoder and no demuxer: nothing guesses what else the bytes could be.
             codec = av.CodecContext.create(_DECODERS[self._picture.mime], "r")
-            decoder = cast(VideoCodecContext, codec)  # both are decoders of video
+            decoder = cast(_Decoder, codec)  # both are decoders of video
             try:
                 frames = [*decoder.decode(av.Packet(self._picture.data)), *decoder.decode(None)]
             except FFmpegError as error:
