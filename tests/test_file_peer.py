@@ -9,6 +9,7 @@ import numpy as np
 from visavis.pipelines.file_peer import SkippingClock, SwiftPlayout, Talk
 from visavis.runtime import messages
 from visavis.runtime.frames import SPEAKING_RATE
+from visavis.runtime.response_messages import Part, words_done
 
 
 def test_the_clock_only_goes_forward() -> None:
@@ -40,7 +41,7 @@ def test_words_answers_ledgers_and_errors_are_kept() -> None:
     async def main() -> Talk:
         talk = Talk()
         talk.take(messages.transcription_completed("item", "what is it", 1.0))
-        talk.take(messages.transcript_done("resp", "item", "A red ball."))
+        talk.take(words_done(Part("resp", "item", 0, has_voice=True), "A red ball."))
         talk.take(messages.turn_ledger(1, "resp", {"fusion": 2.0}, {}, {}))
         talk.take(messages.picture_seen(0, True))
         talk.take(messages.error("no such item"))
