@@ -27,6 +27,7 @@ CLOSING_S = 5.0
 """How long a conversation may take to end before it is cancelled."""
 RETRY_AFTER_S = 10.0
 _SHUTTING_DOWN = "the server is shutting down: come again when it is back"
+_ENDINGS = (("nobody spoke for", "idle"), ("the conversation reached", "max_minutes"))
 NOT_FOUND = "call_not_found"
 """Code of the `BadInput` for a call that is not there."""
 
@@ -68,6 +69,14 @@ Converse = Callable[[Tapped], Conversation]
 """Puts a conversation on a peer, with the session that is wanted from its start. Raises `EngineFull` or `EngineDied`."""
 
 
+def ending(why: str) -> str:
+    """The limit of time that ended a conversation: "idle" or "max_minutes"; else "other"."""
+    for begin, code in _ENDINGS:
+        if why.startswith(begin):
+            return code
+    return "other"
+
+
 @dataclass(slots=True)
 class Call:
     """One conversation under way."""
@@ -88,6 +97,8 @@ class Calls:
         self.opened = 0
         self.refused = 0
         self.failed = 0
+        self.ended: Counter[str] = Counter()
+        """Conversations that came to an end, by `ending`."""
         self._answer = answer
         self._converse = converse
         self._limit = limit
@@ -221,7 +232,7 @@ class Calls:
 
     async def _carry(self, call: Call, conversation: Conversation) -> None:
         try:
-            await conversation.run()
+            self.ended[ending(await conversation.run())] += 1
         except Exception:  # the edge of one conversation: the others go on
             self.failed += 1
             log.exception("a conversation failed", extra={"call": call.id})

@@ -65,6 +65,9 @@ def _of_calls(calls: Calls) -> Iterator[str]:
     ):
         yield f"# TYPE visavis_sessions_{name}_total counter"
         yield f"visavis_sessions_{name}_total {value}"
+    yield "# TYPE visavis_sessions_ended_total counter"
+    for why, count in sorted(calls.ended.items()):
+        yield f'visavis_sessions_ended_total{{why="{why}"}} {count}'
     yield "# TYPE visavis_dropped_total counter"
     for name, value in calls.dropped.items():
         yield f'visavis_dropped_total{{what="{name}"}} {value}'

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from visavis.pipelines.doctor import Finding, Verdict, doctor, examine
-from visavis.runtime.settings import EngineSettings, ServerSettings, Settings, VoiceSettings
+from visavis.runtime.settings import (
+    AccessSettings,
+    EngineSettings,
+    ServerSettings,
+    Settings,
+    VoiceSettings,
+    WebrtcSettings,
+)
 
 LOCAL = ServerSettings(port=0)
 
@@ -51,3 +58,38 @@ def test_a_taken_port_and_an_open_address_are_notes() -> None:
     assert found["port"].verdict is Verdict.NOTE
     assert "--port 0" in found["port"].remedy
     assert "https" in found["browser"].found
+
+
+def access(settings: Settings) -> list[Finding]:
+    """What is said of who may talk; the checks after it are not run."""
+    found: list[Finding] = []
+    for finding in examine(settings):
+        if finding.what == "network":
+            break
+        if finding.what not in ("python", "packages", "port"):
+            found.append(finding)
+    return found
+
+
+def test_who_could_talk_is_told() -> None:
+    (local,) = access(Settings(server=LOCAL))
+    assert local.verdict is Verdict.OK and "without a key" in local.found
+    public = ServerSettings(host="0.0.0.0", port=0)
+    (refused,) = access(Settings(server=public))
+    assert refused.verdict is Verdict.MISSING and "--allow-anyone" in refused.remedy
+    key = "a key of more than twenty characters"
+    guarded = access(Settings(server=public, access=AccessSettings(api_keys=(key,))))
+    assert [finding.what for finding in guarded] == ["access", "open", "client secrets"]
+    assert "1 API keys" in guarded[0].found and "unencrypted" in guarded[1].found
+    assert key not in repr(guarded)
+
+
+def test_a_key_file_that_others_can_read_and_one_turn_password_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text("[[key]]\nkey = 'a key of more than twenty characters'\n")
+    path.chmod(0o644)
+    turn = WebrtcSettings(turn_urls=("turn:t",), turn_username="u", turn_credential="c")
+    settings = Settings(server=LOCAL, webrtc=turn, access=AccessSettings(api_keys_file=str(path)))
+    found = {finding.what: finding for finding in access(settings)}
+    assert found["key file"].remedy == f"chmod 600 {path}"
+    assert "webrtc.turn_secret" in found["TURN"].remedy

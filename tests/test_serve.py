@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import httpx
 from transport_fakes import Client, ToneTrack, until
 
+from visavis.pipelines.serve import forget_secrets
+
 START_S = 60.0
 STOP_S = 20.0
 CALLS = "/v1/realtime/calls"
@@ -114,6 +116,27 @@ def test_a_taken_port_is_told_with_a_remedy() -> None:
         assert b"Traceback" not in errors
 
     asyncio.run(main())
+
+
+def test_beyond_this_machine_it_wants_keys_or_to_be_told_so() -> None:
+    async def main() -> None:
+        process = await start("--host", "0.0.0.0", "--port", "0", "--pipeline", "echo")
+        output, errors = await asyncio.wait_for(process.communicate(), START_S)
+        assert process.returncode == 2
+        assert b"--allow-anyone-on-the-network" in errors and b"visavis key" in errors
+        assert b"Traceback" not in errors and output == b""
+
+    asyncio.run(main())
+
+
+def test_secrets_leave_the_environment() -> None:
+    environment = {
+        "VISAVIS__ACCESS__API_KEYS": "a",
+        "VISAVIS__WEBRTC__TURN_SECRET": "b",
+        "VISAVIS__SERVER__PORT": "1",
+    }
+    forget_secrets(environment)
+    assert environment == {"VISAVIS__SERVER__PORT": "1"}
 
 
 def test_weights_that_are_not_there_end_it_with_their_name() -> None:
