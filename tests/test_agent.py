@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -32,6 +31,7 @@ from visavis import (
     SpeechGate,
 )
 from visavis.pipelines.call_events import Hearing, Other, Saying, event_of
+from visavis.runtime.clock import MonotonicClock
 from visavis.runtime.frame_sampler import FrameSampler
 from visavis.runtime.settings import VisionSettings
 
@@ -92,8 +92,8 @@ def test_parts_that_exclude_each_other_are_named() -> None:
     def speak(word: str) -> None:
         """Speaks."""
 
-    def built(agent: Agent) -> Any:
-        return agent.build(agent.settings, agent._clock)
+    def built(agent: Agent) -> object:
+        return agent.build(agent.settings, MonotonicClock())
 
     both = Agent(pipeline="echo", stepper=lambda settings: None)  # type: ignore[arg-type, return-value]
     with pytest.raises(ConfigError, match="a pipeline and a stepper: choose one"):
@@ -232,7 +232,7 @@ def test_gates_of_ones_own_are_used() -> None:
             call.hear(bytes(32_000))
             while not gates:  # noqa: ASYNC110 - a gate has no event
                 await asyncio.sleep(0.01)
-        assert len(samplers) == 1 and agent.build(agent.settings, agent._clock).name == "echo"
+        assert len(samplers) == 1 and agent.build(agent.settings, MonotonicClock()).name == "echo"
 
     go(test)
 

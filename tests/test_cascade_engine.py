@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from visavis.pipelines.brains import Brain, FunctionBrain, FunctionCall, Question
+from visavis.pipelines.brains import Answering, Brain, FunctionBrain, FunctionCall, Question
 from visavis.pipelines.cascade_engine import SORRY, CascadeEngine
 from visavis.pipelines.chat_history import INAUDIBLE, calls_message
 from visavis.pipelines.engine_pipeline import OwnedEngine
@@ -158,9 +158,13 @@ class Brainy:
 class Stage:
     """One conversation on an engine."""
 
-    def __init__(self, brain: Brain, writer: Writer | None = None) -> None:
+    def __init__(
+        self, brain: Brain, writer: Writer | None = None, *, max_history: int = 64
+    ) -> None:
         self.ear = Ear()
-        self.engine = CascadeEngine(self.ear, brain, MonotonicClock(), transcriber=writer)
+        self.engine = CascadeEngine(
+            self.ear, brain, MonotonicClock(), transcriber=writer, max_history=max_history
+        )
         self.events: list[Event] = []
         self.stamps: list[Mapping[str, float]] = []
         self.slot = self.engine.open(self.take)
@@ -284,7 +288,8 @@ def test_functions_may_be_plain_or_generators() -> None:
             yield "one "
             yield text
 
-        for function, said in ((lambda text: text.upper(), " HI"), (words, " one hi")):
+        cases: tuple[tuple[Answering, str], ...] = ((str.upper, " HI"), (words, " one hi"))
+        for function, said in cases:
             stage = Stage(FunctionBrain(function))
             stage.engine.start(stage.slot, 1, "hi", None)
             stage.engine.commit(stage.slot, 1)
@@ -340,8 +345,7 @@ def test_the_history_keeps_what_was_heard() -> None:
 def test_the_history_is_bounded_and_begins_with_a_question() -> None:
     async def test() -> None:
         brain = Brainy("Yes.")
-        stage = Stage(brain)
-        stage.engine._max_history = 5
+        stage = Stage(brain, max_history=5)
         for turn in range(1, 8):
             stage.engine.start(stage.slot, turn, f"question {turn}", None)
             stage.engine.commit(stage.slot, turn)

@@ -46,7 +46,7 @@ def test_without_a_key_none_is_sent() -> None:
 
 
 def test_a_function_call_is_given_whole() -> None:
-    tool = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+    tool: dict[str, Any] = {"type": "function", "function": {"name": "weather", "parameters": {}}}
     events = [*text("Let me see."), *call("weather", '{"ci', 'ty": "Rome"}')]
     events += call("time", call_id="call_2", index=1)
     pieces, asked, _ = ask(events, tools=[tool])
@@ -59,7 +59,11 @@ def test_a_function_call_is_given_whole() -> None:
 
 
 def test_events_without_words_are_passed_over() -> None:
-    odd = [{"choices": []}, {"usage": {"total_tokens": 3}}, {"choices": [{"delta": {"role": "a"}}]}]
+    odd: list[dict[str, Any]] = [
+        {"choices": []},
+        {"usage": {"total_tokens": 3}},
+        {"choices": [{"delta": {"role": "a"}}]},
+    ]
     assert ask([*odd, *text("Yes.")])[0] == ["Yes."]
 
 

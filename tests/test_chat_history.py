@@ -50,7 +50,8 @@ def test_items_go_where_the_client_wants_them() -> None:
     history.insert(item("a", "system"), None)
     history.insert(item("c"), "b")
     history.insert({"id": "x", "type": "unknown"}, "b")
-    history.insert(item("empty") | {"content": []}, "b")
+    empty: dict[str, Any] = {"content": []}
+    history.insert(item("empty") | empty, "b")
     assert contents(history) == ["a", "b", "c"]
     history.erase("b")
     history.erase("b")

@@ -88,7 +88,9 @@ def test_a_session_is_transcribed_by_whisper(tmp_path: Path, speech: Pcm, is_def
     model = tiny_whisper.make(tmp_path)
     more = {"transcription.engine": "faster-whisper"} if is_default else {}
     agent = Agent(settings(model, **more), pipeline="echo")
-    wanted = None if is_default else {"model": "faster-whisper", "language": "en"}
+    wanted: dict[str, object] | None = (
+        None if is_default else {"model": "faster-whisper", "language": "en"}
+    )
     events = talk(agent, speech, wanted)
     # The echo engine understands nothing: every letter is Whisper's, of random weights.
     assert isinstance(events[-1], Heard) and "word" in events[-1].text

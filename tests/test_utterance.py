@@ -17,7 +17,7 @@ class Speaker:
 
     def __init__(self) -> None:
         self.windows: list[tuple[float, str | None, str]] = []
-        self.language = ("en", 0.9)
+        self.language: tuple[str, float] = ("en", 0.9)
 
     def words(self, first: int, count: int) -> Samples:
         per_word = round(WORD_S * HEARING_RATE)
@@ -175,5 +175,4 @@ def test_memory_does_not_grow_with_time() -> None:
     for turn in range(20):
         listening.hear(listening.speaker.words(1 + 10 * turn, 10))
         listening.hear(silence(5))
-    kept = sum(len(part) for part in listening.utterance._window)
-    assert kept <= 3 * HEARING_RATE
+    assert listening.utterance.kept <= 3 * HEARING_RATE

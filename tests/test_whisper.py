@@ -148,7 +148,7 @@ def test_conversations_do_not_mix_and_a_closed_one_hears_nothing(folder: Path, s
         one, two, gone = Reader(), Reader(), Reader()
         async with transcribing(folder) as transcriber:
             handles = [transcriber.open(r, language=c) for r, c in ((one, "de"), (two, "fr"))]
-            left = transcriber.open(gone)
+            left, end = transcriber.open(gone), 0
             for handle in (*handles, left):
                 transcriber.begin(handle, "item", 0)
                 end = hear(transcriber, handle, speech)

@@ -119,6 +119,11 @@ class Utterance:
         return self._have_pts - self._looked_pts
 
     @property
+    def kept(self) -> int:
+        """Samples of the window that are held."""
+        return self._have_pts - self._window_pts
+
+    @property
     def _has_news(self) -> bool:
         return self._pauses.has_voice and self._pauses.voiced_end > self._looked_pts
 
