@@ -23,14 +23,12 @@ from visavis import (
     ConfigError,
     Ended,
     EngineFull,
-    Heard,
     Interrupted,
     Problem,
     Said,
     Settings,
     SpeechGate,
 )
-from visavis.pipelines.call_events import Hearing, Other, Saying, event_of
 from visavis.runtime.clock import MonotonicClock
 from visavis.runtime.frame_sampler import FrameSampler
 from visavis.runtime.settings import VisionSettings
@@ -262,24 +260,3 @@ def test_serving_ends_when_it_is_cancelled() -> None:
             await serving_task
 
     go(test)
-
-
-def test_messages_become_events() -> None:
-    for message, event in (
-        ({"type": "visavis.transcript.partial", "text": "wh"}, Hearing("wh")),
-        (
-            {
-                "type": "conversation.item.input_audio_transcription.completed",
-                "transcript": "what",
-            },
-            Heard("what"),
-        ),
-        ({"type": "response.output_audio_transcript.delta", "delta": " It"}, Saying(" It")),
-        ({"type": "response.output_text.delta", "delta": " It"}, Saying(" It")),
-        ({"type": "response.output_audio_transcript.done", "transcript": "It is."}, Said("It is.")),
-        ({"type": "response.output_text.done", "text": "It is."}, Said("It is.")),
-        ({"type": "error", "error": {"code": "c", "message": "m"}}, Problem("c", "m")),
-        ({"type": "error"}, Problem("", "")),
-        ({"type": "session.created"}, Other({"type": "session.created"})),
-    ):
-        assert event_of(message) == event
