@@ -125,7 +125,8 @@ class Answering(SessionState):
         if event.taken is not None:
             draft.is_counted = True
             draft.usage.taken = event.taken
-            draft.usage.cached = still_there(self._taken, event.taken)
+            if not draft.options.is_out_of_band:  # whose context is fresh
+                draft.usage.cached = still_there(self._taken, event.taken)
         draft.stamps.take(stamps)
         draft.stamps.mark(stage.HEAD_READY, now)
 

@@ -577,10 +577,13 @@ def test_an_answer_outside_of_the_conversation() -> None:
     created = response_of(asked, "response.created")
     assert (created["conversation_id"], created["metadata"]) == (None, {"topic": "x"})
     assert client.talk.session.state == "answering"  # the other answer is not touched
+    client.talk.give(HeadReady(aside.turn, Head.ANSWER, 1.0, TokensTaken(text=9)))
     said = client.talk.words(aside.turn, " Red.")
     assert acts(said) == [EndAside(aside.turn)]
     response = response_of(said)
     assert response["status"] == "completed"
+    details = fields_of(fields_of(response, "usage"), "input_token_details")
+    assert (details["text_tokens"], details["cached_tokens"]) == (9, 0)
     assert not [kind for kind in kinds(asked + said) if kind.startswith("conversation.")]
     assert client.talk.session.state == "answering"
     assert acts(client.talk.wait(3)) == [EndTurn(turn, " It is red.")]
