@@ -37,7 +37,7 @@ class Costs:
     """Of a word's letter that was not heard."""
     no_space: float = 0.3
     """Of a word that ends without a space."""
-    follows: float = 0.6
+    follows: float = 0.8
     """Times the surprise at a word after the one before."""
     unknown: float = 8.0
     """Of a word that is in no dictionary…"""
