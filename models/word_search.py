@@ -212,7 +212,8 @@ class WordSearch:
         rows = np.arange(len(self._dictionary.words))
         lengths = self._dictionary.lengths
         bare = self._cost[rows, lengths] + np.float32(self._costs.no_space)
-        return np.minimum(bare, self._cost[rows, lengths + 1])
+        finals: Floats = np.minimum(bare, self._cost[rows, lengths + 1])
+        return finals
 
     def _ends(self) -> list[tuple[float, int]]:
         """The best ends, remembered as said."""
@@ -234,8 +235,8 @@ class WordSearch:
         ]
         found.sort(key=lambda end: end[0])
         ends: list[tuple[float, int]] = []
-        for cost, said in found[: self._costs.ends]:
-            self._said.append(said)
+        for cost, end in found[: self._costs.ends]:
+            self._said.append(end)
             ends.append((cost, len(self._said) - 1))
         # Unknown words that ended, or fell far behind, are followed no longer.
         best = min(found[0][0], float(self._cost.min()))
