@@ -58,6 +58,7 @@ MAX_PAST = 256
 class _Turn:
     number: int
     is_spoken: bool
+    typed: str = ""
     options: ResponseOptions | None = None
     question: Question | None = None
     task: asyncio.Task[None] | None = None
@@ -183,7 +184,7 @@ class CascadeEngine:
         talk = self._talk(slot)
         if talk is None:
             return
-        begun = _Turn(turn, is_spoken=text is None, options=talk.prepared.pop(turn, None))
+        begun = _Turn(turn, text is None, text or "", options=talk.prepared.pop(turn, None))
         talk.turns[turn] = begun
         if text is not None:
             asyncio.get_running_loop().call_soon(self._understood, talk, begun, text)
@@ -208,7 +209,10 @@ class CascadeEngine:
         begun.is_committed = True
         for other in [t for t in talk.turns.values() if t.is_committed and t is not begun]:
             self._drop(talk, other.number)  # nobody can cut it any more
+        is_item = not begun.is_spoken and talk.history.ends_with(begun.typed.strip())
         talk.history.take(begun.exchange)
+        if is_item:
+            talk.history.unask(begun.exchange)
         talk.past[turn] = begun
         while len(talk.past) > MAX_PAST:
             del talk.past[next(iter(talk.past))]
@@ -371,6 +375,8 @@ class CascadeEngine:
             return  # retracted meanwhile
         text = text.strip()
         turn.exchange.text = text
+        if turn.is_committed and not text and self._brain.reads_history:
+            talk.history.unask(turn.exchange)  # asked for an answer when nothing new was said
         is_known = turn.is_committed and not talk.history.has_question(turn.exchange)
         options = turn.options
         turn.question = Question(

@@ -64,6 +64,21 @@ class ChatHistory:
             elif entry.answer is exchange:
                 entry.item_id = answer
 
+    def ends_with(self, text: str) -> bool:
+        """The newest items are messages of the person that say this."""
+        said: list[str] = []
+        for entry in reversed(self._entries):
+            if entry.message is None or entry.message["role"] != "user":
+                break
+            said.insert(0, str(entry.message["content"]))
+            if "\n".join(said) == text:
+                return True
+        return False
+
+    def unask(self, exchange: Exchange) -> None:
+        """The turn has no question of its own: the items before it say what it answers."""
+        self._entries = [entry for entry in self._entries if entry.question is not exchange]
+
     def has_question(self, exchange: Exchange) -> bool:
         """The turn has a question of its own."""
         return any(entry.question is exchange for entry in self._entries)

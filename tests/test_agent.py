@@ -24,6 +24,7 @@ from visavis import (
     Ended,
     EngineFull,
     Interrupted,
+    Other,
     Problem,
     Said,
     Settings,
@@ -207,6 +208,47 @@ def test_a_language_model_decides_which_tool_is_called() -> None:
             assert cities == ["Rome"]
             names = [tool["function"]["name"] for tool in endpoint.asked[0]["tools"]]
             assert names == ["weather", "what_time"]
+
+    go(test)
+
+
+def test_a_client_brings_a_function_of_its_own() -> None:
+    tool = {
+        "type": "function",
+        "name": "dance",
+        "description": "Dances.",
+        "parameters": {"type": "object", "properties": {}},
+    }
+    done = "response.function_call_arguments.done"
+
+    async def test() -> None:
+        answers = (function_call("dance", "{}"), text("That was a waltz."))
+        async with serving(*answers) as endpoint:
+            agent = Agent({"language_model.url": endpoint.url}, pipeline="cascade")
+            async with agent, agent.call() as call:
+                call.send(
+                    {"type": "session.update", "session": {"type": "realtime", "tools": [tool]}}
+                )
+                call.type("Dance!")
+                async for event in call:
+                    if isinstance(event, Other) and event.message.get("type") == done:
+                        assert (event.message["name"], event.message["arguments"]) == (
+                            "dance",
+                            "{}",
+                        )
+                        output = {
+                            "type": "function_call_output",
+                            "call_id": event.message["call_id"],
+                            "output": "a waltz",
+                        }
+                        call.send({"type": "conversation.item.create", "item": output})
+                    if isinstance(event, Other) and event.message.get("type") == "response.done":
+                        break
+                call.send({"type": "response.create"})
+                assert await said(call) == "That was a waltz."
+            roles = [message["role"] for message in endpoint.asked[1]["messages"]]
+            assert roles == ["system", "user", "assistant", "tool"]
+            assert endpoint.asked[1]["messages"][-1]["content"] == "a waltz"
 
     go(test)
 

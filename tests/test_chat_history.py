@@ -70,6 +70,18 @@ def test_a_question_that_is_an_item_already_is_not_asked_twice() -> None:
     assert contents(history) == ["typed", "Yes.", "later"]
 
 
+def test_it_knows_what_was_put_in_last() -> None:
+    history = ChatHistory()
+    assert not history.ends_with("a")
+    for name in ("a", "b"):
+        history.insert(item(name), "nowhere")
+    assert history.ends_with("b") and history.ends_with("a\nb") and not history.ends_with("a")
+    exchange = Exchange("b", answer="Yes.")
+    history.take(exchange)
+    history.unask(exchange)
+    assert contents(history) == ["a", "b", "Yes."] and not history.ends_with("b")
+
+
 def test_a_call_is_followed_by_its_output_wherever_that_came() -> None:
     history = ChatHistory()
     exchange = Exchange("call", [calls_message([("1", "f", "{}"), ("2", "g", "{}")])], " Wait.")
