@@ -213,7 +213,7 @@ def test_a_language_model_decides_which_tool_is_called() -> None:
 
 
 def test_a_client_brings_a_function_of_its_own() -> None:
-    tool = {
+    tool: dict[str, object] = {
         "type": "function",
         "name": "dance",
         "description": "Dances.",
