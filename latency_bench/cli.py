@@ -44,7 +44,13 @@ def _run(arguments: argparse.Namespace) -> int:
         case "fusion":
             from .fusion import run_fusion
 
-            run_fusion(arguments.sessions, arguments.samples, arguments.seed, arguments.json)
+            run_fusion(
+                arguments.sessions,
+                arguments.samples,
+                arguments.seconds,
+                arguments.seed,
+                arguments.json,
+            )
         case "abuse":
             from .abuse import Abuse, run_abuse
 
@@ -106,10 +112,21 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     fusion = benches.add_parser("fusion", help="first answer words of the model, without a network")
-    fusion.add_argument("--sessions", type=_positive, default=4, help="conversations at once (4)")
+    fusion.add_argument(
+        "--sessions",
+        type=_counts,
+        default=(4,),
+        metavar="N[,N…]",
+        help="conversations at once, measured one number after the other: 1,4,8,24 (4)",
+    )
     fusion.add_argument("--samples", type=_positive, default=3000, help="first words (3000)")
+    fusion.add_argument(
+        "--seconds", type=_positive, default=900, help="longest measurement of one number (900)"
+    )
 
-    abuse = benches.add_parser("abuse", help="what others notice of malformed offers and messages")
+    abuse = benches.add_parser(
+        "abuse", help="what others notice of malformed offers and messages"
+    )
     abuse.add_argument("--pipeline", default="echo", help="fused or echo (echo)")
     abuse.add_argument("--sessions", type=_positive, default=2, help="conversations beside it (2)")
     abuse.add_argument("--count", type=_positive, default=1000, help="of each kind (1000)")
@@ -140,3 +157,7 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number}: one or more")
     return number
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(_positive(part) for part in text.split(","))

@@ -4,7 +4,9 @@ The engine is the one that serves conversations, fed at the pace of speech: reco
 20 ms chunks through Opus, and a camera picture four times a second, never quite still, that shows
 something new with every question, in every conversation at once. Unheard answers are begun and
 dropped about three times a second while the person speaks, as in the pauses of one who thinks, and
-one is committed after each question. Latencies are the ledger's own definitions.
+one is committed after each question. Latencies are the ledger's own definitions. For each number of
+conversations it says whether the engine kept up: no first word late, no audio dropped, no step up
+the overload ladder.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress as Bar
+from rich.table import Table
 
 from ..models.embedded import open_embedded
 from ..models.engine import ThreadedEngine
@@ -48,6 +51,10 @@ TAIL_CHUNKS = 20
 REST_CHUNKS = 30
 TREMOR = 6
 """Different pictures of each scene."""
+LATE_MS = 10.0
+"""What fusion is always to be below."""
+BREAKS = 0.01
+"""Share of first words this late from which a number of conversations is too many."""
 _ROOM = (np.random.default_rng(3).standard_normal(HEARING_RATE) * 6).astype(np.int16)
 """A second of a quiet room."""
 MODAL = ("modal_audio", "modal_picture")
@@ -158,13 +165,50 @@ class _Conversation:
             self._stamps = None
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What so many conversations at once came to."""
+
+    sessions: int
+    figures: dict[str, Figures]
+    counts: dict[str, int]
+    slowest_ms: dict[str, float]
+    """By kind of step, the longest: what anything else may have had to wait for."""
+    busy_share: float
+    """Of one core, by the engine's thread."""
+
+    @property
+    def late(self) -> int:
+        """First words of `LATE_MS` or more."""
+        return sum(ms >= LATE_MS for ms in self.figures["fusion"].values)
+
+    @property
+    def is_broken(self) -> bool:
+        """The engine did not keep up."""
+        words = len(self.figures["fusion"])
+        shed = self.counts["dropped_windows"] + self.counts["ladder_steps"]
+        return words == 0 or self.late >= max(1.0, BREAKS * words) or shed > 0
+
+    def summary(self) -> dict[str, object]:
+        """For the line of JSON."""
+        return {
+            "sessions": self.sessions,
+            "ms": {name: each.summary() for name, each in self.figures.items()},
+            "fusion_10_ms_or_more": self.late,
+            "counts": self.counts,
+            "slowest_step_ms": self.slowest_ms,
+            "busy_share": self.busy_share,
+            "kept_up": not self.is_broken,
+        }
+
+
 async def first_words(
-    sessions: int, samples: int, seed: int, bar: Bar | None
-) -> dict[str, Figures]:
-    """Milliseconds by stage, from `samples` first words or a few more."""
+    weights: WeightFile, sessions: int, samples: int, limit_s: float, seed: int, bar: Bar | None
+) -> Run:
+    """From `samples` first words or a few more, or from as many as came in `limit_s` seconds."""
     questions = await _questions()
     scenes = [[Scene(things).picture(tick) for tick in range(TREMOR)] for _, things, _ in QUESTIONS]
-    weights = WeightFile(shipped(MODEL))
+    clock = MonotonicClock()
     engine = ThreadedEngine(
         lambda: open_embedded(weights, sessions),
         SileroVad,
@@ -173,15 +217,18 @@ async def first_words(
         name="fusion bench",
     )
     await engine.ready()
+    began = clock.now()
     found: list[dict[str, float]] = []
     modal: list[dict[str, float]] = []
-    task = bar.add_task("answering", total=samples) if bar is not None else None
+    task = bar.add_task(f"{sessions} at once", total=samples) if bar is not None else None
     talks: list[asyncio.Task[None]] = []
+    people: list[_Conversation] = []
     try:
         for number in range(sessions):
             talk = _Conversation(engine, questions, scenes, found, modal, seed + number)
+            people.append(talk)
             talks.append(asyncio.create_task(talk.talk(), name=f"conversation {number}"))
-        while len(found) < samples:
+        while len(found) < samples and clock.now() < began + limit_s:
             done, _ = await asyncio.wait(talks, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
             for broken in done:
                 broken.result()
@@ -191,12 +238,25 @@ async def first_words(
         for talk_task in talks:
             talk_task.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
+        seconds = clock.now() - began
         await engine.stop()
-    return {
+    figures = {
         name: Figures.of(one[name] for one in measured if name in one)
         for measured, names in ((modal, MODAL), (found, ("head", "fusion")))
         for name in names
     }
+    metrics = engine.metrics
+    counts = {
+        "ladder_steps": metrics.climbs,
+        "dropped_windows": metrics.dropped_windows + metrics.dropped_chunks,
+        "failures": metrics.failures,
+        "answers_begun": metrics.shadows,
+        "wasted_shadows": metrics.wasted_shadows,
+        "tokens": metrics.tokens,
+        "wasted_tokens": metrics.wasted_tokens,
+    }
+    slowest = {step: round(1000 * at, 3) for step, at in sorted(metrics.slowest_s.items())}
+    return Run(sessions, figures, counts, slowest, round(metrics.busy_s / seconds, 3))
 
 
 async def _questions() -> list[list[Pcm]]:
@@ -213,19 +273,43 @@ def _through_opus(pcm: Pcm) -> list[Pcm]:
     return [decoder.decode(packet) for packet in packets]
 
 
-def run_fusion(sessions: int, samples: int, seed: int, path: Path | None) -> None:
-    """Measure and show."""
+def run_fusion(
+    sessions: Sequence[int], samples: int, limit_s: float, seed: int, path: Path | None
+) -> None:
+    """Measure each number of conversations and show where it breaks."""
+    weights = WeightFile(shipped(MODEL))
     with Bar(transient=True) as bar:
-        found = asyncio.run(first_words(sessions, samples, seed, bar))
-    fusion = found["fusion"]
-    late = sum(ms >= 10 for ms in fusion.values)
+        runs = [
+            asyncio.run(first_words(weights, count, samples, limit_s, seed, bar))
+            for count in sessions
+        ]
+    breaks = next((run.sessions for run in runs if run.is_broken), None)
     result: dict[str, object] = {
         "bench": "fusion",
-        "sessions": sessions,
-        "settings": {"seed": seed, "model": MODEL},
-        "ms": {name: each.summary() for name, each in found.items()},
-        "fusion_10_ms_or_more": late,
+        "settings": {"seed": seed, "model": MODEL, "samples": samples, "limit_s": limit_s},
+        "runs": [run.summary() for run in runs],
+        "breaks_at": breaks,
     }
-    title = f"{MODEL}, {sessions} conversations at once"
-    facts = {"fusion of 10 ms or more": f"{late} of {len(fusion)}"}
-    show([figures_table(title, found), facts_table(facts)], result, path)
+    tables: list[Table] = []
+    for run in runs:
+        tables.append(figures_table(f"{MODEL}, {run.sessions} conversations at once", run.figures))
+        tables.append(facts_table(_facts(run)))
+    kept = "every number of conversations" if breaks is None else f"it breaks at {breaks}"
+    tables.append(facts_table({"kept up with": kept}))
+    show(tables, result, path)
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """What stands below the percentiles."""
+    words = len(run.figures["fusion"])
+    slowest = max(run.slowest_ms.items(), key=lambda pair: pair[1], default=("none", 0.0))
+    wasted = f"{run.counts['wasted_shadows']} of {run.counts['answers_begun']} answers begun"
+    return {
+        "fusion of 10 ms or more": f"{run.late} of {words}",
+        "longest step": f"{slowest[0]}, {slowest[1]:.1f} ms",
+        "the engine's thread computes": f"{100 * run.busy_share:.0f} % of the time",
+        "steps up the overload ladder": str(run.counts["ladder_steps"]),
+        "windows of audio dropped": str(run.counts["dropped_windows"]),
+        "dropped unheard": wasted,
+        "kept up": "no" if run.is_broken else "yes",
+    }

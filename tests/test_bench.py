@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from visavis.latency_bench.cli import main
+from visavis.latency_bench.figures import Figures
+from visavis.latency_bench.fusion import Run
 from visavis.latency_bench.jitter import BURST, TRACES, aiortcs, back_to_base_s, ours, trace
 from visavis.latency_bench.observed import Observed
 from visavis.latency_bench.person import Plan, Record
@@ -113,6 +115,48 @@ def test_bench_talk_measures_a_real_conversation(capsys: pytest.CaptureFixture[s
     assert told.ms["fusion"]["count"] == 1
     assert told.shares["unanswered"] == {"count": 0, "of": 1}
     assert told.problems == []
+
+
+def test_bench_fusion_reports_each_number_of_conversations_and_where_it_breaks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["fusion", "--sessions", "1,2", "--samples", "1", "--seconds", "15"]
+    assert main(command) == 0
+    told = msgspec.convert(last_line(capsys), _Fusion)
+    assert [run.sessions for run in told.runs] == [1, 2]
+    for run in told.runs:
+        assert run.counts["answers_begun"] >= run.ms["fusion"]["count"]  # none on a starved machine
+        assert "judge" in run.slowest_step_ms
+    broken = [run.sessions for run in told.runs if not run.kept_up]
+    assert told.breaks_at == (broken[0] if broken else None)
+
+
+def fusion_run(words: list[float], **counts: int) -> Run:
+    names = ("ladder_steps", "dropped_windows", "answers_begun", "wasted_shadows")
+    return Run(4, {"fusion": Figures.of(words)}, {n: counts.get(n, 0) for n in names}, {}, 0.1)
+
+
+def test_a_number_of_conversations_is_too_many_when_words_are_late_or_anything_is_shed() -> None:
+    assert not fusion_run([2.0] * 300).is_broken
+    assert not fusion_run([2.0] * 300 + [11.0]).is_broken
+    assert fusion_run([2.0] * 300 + [11.0] * 4).is_broken
+    assert fusion_run([2.0] * 30 + [11.0]).is_broken
+    assert fusion_run([2.0] * 300, dropped_windows=1).is_broken
+    assert fusion_run([2.0] * 300, ladder_steps=1).is_broken
+    assert fusion_run([]).is_broken
+
+
+class _FusionRun(msgspec.Struct):
+    sessions: int
+    ms: dict[str, dict[str, float]]
+    counts: dict[str, int]
+    slowest_step_ms: dict[str, float]
+    kept_up: bool
+
+
+class _Fusion(msgspec.Struct):
+    runs: list[_FusionRun]
+    breaks_at: int | None
 
 
 class _Talk(msgspec.Struct):
