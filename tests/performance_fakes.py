@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from visavis.models.performance.batches import KINDS, Batches
 from visavis.models.performance.config import performance_config
+from visavis.models.performance.device import Step
 from visavis.models.performance.model import Built, PerformanceModel
 from visavis.models.stepper import Pictures, Samples
 
@@ -42,3 +45,63 @@ def calm_deep_layers(model: PerformanceModel, first: int, by: float = 0.05) -> N
     for layer in model.decoder.layers[first:]:
         layer.out.mul_(by)
         layer.down.mul_(by)
+
+
+class RecordedSteps:
+    """CUDA graphs on the CPU: `prepare` writes down every tensor operation with the memory it read
+    and wrote, `run` does them again on that memory, without any of the step's Python.
+
+    What a real capture forbids is refused: an operation whose result the host looks at.
+    """
+
+    def __init__(self) -> None:
+        self._tapes: dict[str, _Tape] = {}
+
+    def prepare(self, name: str, step: Step) -> None:
+        tape = _Tape()
+        with tape:
+            step()
+        self._tapes[name] = tape
+
+    def run(self, name: str) -> None:
+        self._tapes[name].replay()
+
+    def drop(self, name: str) -> None:
+        self._tapes.pop(name, None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._tapes)
+
+
+class _Tape(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: list[tuple[Any, Any, Any, Any]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # torch gives these no types
+        assert "_local_scalar_dense" not in str(func), f"{func} waits for the device"
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if not func.is_view:  # a view of the same memory stays what it is
+            self._entries.append((func, args, kwargs, result))
+        return result
+
+    def replay(self) -> None:
+        for func, args, kwargs, result in self._entries:
+            again = func(*args, **kwargs)
+            pairs = zip(_tensors(result), _tensors(again), strict=True)
+            for old, new in pairs:
+                if old.data_ptr() != new.data_ptr():
+                    old.copy_(new)
+
+
+def _tensors(result: Any) -> list[torch.Tensor]:
+    if isinstance(result, torch.Tensor):
+        return [result]
+    if isinstance(result, list | tuple):
+        items: Sequence[Any] = result
+        return [each for each in items if isinstance(each, torch.Tensor)]
+    return []
