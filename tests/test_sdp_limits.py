@@ -52,6 +52,8 @@ def test_what_just_fits_is_let_through() -> None:
 
 
 def test_limits_are_those_of_the_settings() -> None:
-    webrtc = WebrtcSettings(max_sdp_bytes=2048, max_media_sections=2, max_candidates=3, max_codecs=4)
+    webrtc = WebrtcSettings(
+        max_sdp_bytes=2048, max_media_sections=2, max_candidates=3, max_codecs=4
+    )
     assert SdpLimits.of(webrtc) == SdpLimits(2048, 2, 3, 4)
     assert SdpLimits.of(WebrtcSettings()) == LIMITS
