@@ -28,8 +28,8 @@ from .window import CONTEXT, Entry, Left, What, length, newest_words, shortened
 from .word_search import Dictionary, WordSearch
 
 LAID_AT_ONCE = 9
-"""Positions laid into the cache in one step. A picture's 36 at once take about 4.2 ms on one core,
-nine 1.4 ms: what a first word may have to wait for is shorter by 3 ms, and a picture costs a third more."""
+"""Positions laid into the cache in one step: nine take about as long as the vision encoder (1.4 ms
+beside 1.3 on one core), so that neither alone is the longest step; more would be, fewer cost more."""
 
 PICTURES_PER_UTTERANCE = 2
 """Changed pictures taken in while a person speaks; a later one waits for the question's end."""
