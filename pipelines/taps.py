@@ -26,24 +26,12 @@ class Tapped:
         self.audio_path: AudioPath = getattr(peer, "audio_path", AudioPath.TRACK)
         self.session: Mapping[str, object] = {}
         """The session as the client was told of it last."""
+        self.audio: Bounded[AudioChunk] = peer.audio
+        self.video: Latest[VideoFrame] = peer.video
+        self.messages: Bounded[Mapping[str, object]] = peer.messages
+        self.playout: Playout = peer.playout
         self._peer = peer
         self._listeners: list[Listener] = []
-
-    @property
-    def audio(self) -> Bounded[AudioChunk]:
-        return self._peer.audio
-
-    @property
-    def video(self) -> Latest[VideoFrame]:
-        return self._peer.video
-
-    @property
-    def messages(self) -> Bounded[Mapping[str, object]]:
-        return self._peer.messages
-
-    @property
-    def playout(self) -> Playout:
-        return self._peer.playout
 
     def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
         self._peer.set_played(played)
