@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 
 from ..runtime import messages
 from ..runtime.errors import BadInput
+from ..runtime.realtime_config import merged
 from ..transports.websocket import WebSocketPeer
 from ..transports.websocket.connection import carry, farewell
 from ..transports.websocket.sideband import Sideband
@@ -61,7 +62,10 @@ async def _converse(socket: WebSocket, desk: Desk) -> None:
             max_message_bytes=limits.max_message_bytes,
             is_extended=_is_extended(socket),
         )
-        call = _join(desk, peer, grant.session)
+        session = grant.session or {}
+        if peer.is_extended:
+            session = merged(session, {"visavis": {"events": True}})
+        call = _join(desk, peer, session)
     except BaseException:
         lease.end("refused")
         raise
@@ -86,7 +90,7 @@ async def _converse(socket: WebSocket, desk: Desk) -> None:
     await peer.serve(StarletteSocket(socket))
 
 
-def _join(desk: Desk, peer: WebSocketPeer, session: Mapping[str, object] | None) -> Call:
+def _join(desk: Desk, peer: WebSocketPeer, session: Mapping[str, object]) -> Call:
     try:
         return desk.calls.join(peer, KIND, session)
     except BaseException:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from ...runtime import messages
 from ...runtime.audio_path import AudioFormat, AudioPath
@@ -35,6 +36,7 @@ EVENTS = 20_000
 """Events that may wait for a client that does not read."""
 OURS = "visavis."
 _OF_TRACKS = "output_audio_buffer."
+_SESSION = ("session.created", "session.updated")
 
 
 class WebSocketPeer:
@@ -55,6 +57,7 @@ class WebSocketPeer:
         self._settings = settings
         self._max_message_bytes = max_message_bytes
         self._is_extended = is_extended
+        self._tells_ours = is_extended
         self._guard: MessageGuard | None = None
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(
@@ -211,7 +214,9 @@ class WebSocketPeer:
         """Queue a message. What tells of media tracks does not concern this client, and our own
         events only one that asked for them."""
         kind = str(message.get("type"))
-        if kind.startswith(_OF_TRACKS) or (kind.startswith(OURS) and not self._is_extended):
+        if kind in _SESSION and _wants_ours(message.get("session")):
+            self._tells_ours = True
+        if kind.startswith(_OF_TRACKS) or (kind.startswith(OURS) and not self._tells_ours):
             return
         if self.closed_why is not None:
             return
@@ -293,6 +298,14 @@ class _NoTrack:
     def flush(self) -> int:
         self._voice.flush()
         return 0
+
+
+def _wants_ours(session: object) -> bool:
+    """Whether the session was asked for our events."""
+    if not isinstance(session, Mapping):
+        return False
+    ours = cast(Mapping[str, object], session).get("visavis")
+    return isinstance(ours, Mapping) and cast(Mapping[str, object], ours).get("events") is True
 
 
 def _no_webrtc() -> BadInput:
