@@ -41,6 +41,8 @@ REST = 47
 """Windows (1.5 s) between an answer's beginning and the next question."""
 TRY_EVERY = 10
 """Windows after which an answer is begun on trial while the person speaks, and dropped again."""
+RESUMED = 4
+"""Windows after which such a trial is dropped."""
 PICTURE_EVERY = 31
 """Windows between two pictures (1 a second); every one differs from the last."""
 LIMIT_MS = 10.0
@@ -124,7 +126,7 @@ class _Person:
         self._turn = 0
         self._due: float | None = None
         self._stamps = Stamps()
-        self._is_over = self._is_committed = False
+        self._is_over = self._is_committed = self._is_trial = False
 
     def step(self, due: float) -> None:
         """The window that is due at this time, and what a session would decide behind it."""
@@ -140,7 +142,9 @@ class _Person:
             self._engine.look(self._slot, frame)
         is_trial = at >= TRY_EVERY and at % TRY_EVERY == 0 and at < self._speech
         if is_trial or at == end:
-            self._start(due)
+            self._start(due, is_trial)
+        elif at % TRY_EVERY == RESUMED and TRY_EVERY < at < self._speech:
+            self._drop()
         if at == end:
             self._engine.commit(self._slot, self._turn)
             self._is_committed = True
@@ -148,18 +152,31 @@ class _Person:
         if self._window > end + REST:
             self._window, self._speech = 0, self._dice.randint(*SPEECH)
 
-    def _start(self, due: float) -> None:
+    def _start(self, due: float, is_trial: bool) -> None:
+        self._drop()
         if self._due is not None:
             self._load.unanswered += 1
-        if self._turn and self._is_committed and not self._is_over:
-            self._engine.cancel(self._slot, self._turn, "")
-        elif self._turn and not self._is_committed:
-            self._engine.retract(self._slot, self._turn)
         self._turn += 1
-        self._due, self._is_over, self._is_committed = due, False, False
+        self._is_over = self._is_committed = False
+        # Overload may refuse trials: only answers that are wanted must come.
+        self._due, self._is_trial = due, is_trial
+        self._load.counts["answers wanted"] += not is_trial
         self._stamps = Stamps()
         self._stamps.mark(SHADOW_STARTED, due)
         self._engine.start(self._slot, self._turn, None, self._pts)
+
+    def _drop(self) -> None:
+        """Speech goes on: what was begun is not wanted."""
+        if self._is_over or not self._turn:
+            return
+        if self._is_committed:
+            self._engine.cancel(self._slot, self._turn, "")
+        else:
+            self._engine.retract(self._slot, self._turn)
+        self._is_over = True
+        if self._due is not None and self._is_trial:
+            self._load.counts["trials without a token"] += 1
+            self._due = None
 
     def close(self) -> None:
         """Hang up."""
@@ -244,6 +261,7 @@ async def _talk(stepper: Stepper, sessions: int, seconds: float, seed: int) -> L
         await asyncio.sleep(0.2)
         load.seconds = clock.now() - began
         load.busy_s = engine.metrics.busy_s
+        load.counts["steps up the overload ladder"] = engine.metrics.climbs
         for name in (
             "windows",
             "encoded",

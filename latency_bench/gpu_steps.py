@@ -3,6 +3,7 @@ set beside the bytes and operations that it can't do without."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -259,10 +260,15 @@ class StepBench:
     ) -> Figures:
         """A step that is prepared for this measurement and then let go."""
         steps = self.batches.steps
+        began = time.perf_counter()
         try:
             steps.prepare(name, step)
         except OutOfDeviceMemory as error:
             raise LeftOut(f"out of memory: {str(error).splitlines()[0]}") from error
+        took = time.perf_counter() - began
+        if took > 2 * seconds:
+            steps.drop(name)
+            raise LeftOut(f"preparing it took {took:.1f} s of {seconds:.1f}: raise --minutes")
 
         def once() -> None:
             before()
@@ -304,6 +310,10 @@ def encoder_tasks(bench: StepBench) -> list[Task]:
     def add(name: str, share: float, measure: Callable[[float], Sequence[Line]]) -> None:
         tasks.append(Task(name, share, measure))
 
+    for rows in (1, 64):
+        add(f"everything {rows}", 2, partial(bench.everything, rows))
+    for exit_at in (0, 1):
+        add(f"draft from exit {exit_at}", 2, partial(bench.draft, exit_at, short))
     for rows in ENCODER_ROWS:
         add(f"hear {rows}", 1, partial(bench.hear, rows))
     for rows in ENCODER_ROWS:
@@ -312,10 +322,6 @@ def encoder_tasks(bench: StepBench) -> list[Task]:
         add(f"see {rows}", 1, partial(bench.see, rows, large=False))
     for rows in ENCODER_ROWS:
         add(f"large see {rows}", 1, partial(bench.see, rows, large=True))
-    for rows in (1, 64):
-        add(f"everything {rows}", 2, partial(bench.everything, rows))
-    for exit_at in (0, 1):
-        add(f"draft from exit {exit_at}", 2, partial(bench.draft, exit_at, short))
     return tasks
 
 
