@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class RecordedSteps:
 
 class _Tape(TorchDispatchMode):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]  # torch gives it no types
         self._entries: list[tuple[Any, Any, Any, Any]] = []
 
     def __torch_dispatch__(
@@ -102,6 +102,6 @@ def _tensors(result: Any) -> list[torch.Tensor]:
     if isinstance(result, torch.Tensor):
         return [result]
     if isinstance(result, list | tuple):
-        items: Sequence[Any] = result
+        items = cast(Sequence[object], result)
         return [each for each in items if isinstance(each, torch.Tensor)]
     return []

@@ -16,7 +16,10 @@ class Client:
 
     def __init__(self) -> None:
         self.called: list[tuple[str, str]] = []
-        self.narration = Narration(lambda: NOW, lambda *call: self.called.append(call))
+        self.narration = Narration(lambda: NOW, self._was_called)
+
+    def _was_called(self, call_id: str, name: str) -> None:
+        self.called.append((call_id, name))
 
     def tell(self, *events: dict[str, object]) -> list[dict[str, Any]]:
         return [json.loads(text) for event in events for text in self.narration.tell(event)]

@@ -51,7 +51,9 @@ class EchoTalk:
         self._transport = transport
 
     async def run(self) -> str:
-        wanted = self._transport.wanted if isinstance(self._transport, Tapped) else {}
+        wanted: Mapping[str, object] = {}
+        if isinstance(self._transport, Tapped):
+            wanted = self._transport.wanted
         self._transport.send(session_created(wanted))
         try:
             while True:

@@ -10,6 +10,7 @@ from visavis.models.performance.batches import Batches
 from visavis.models.performance.config import CLIP_WINDOWS, DRAFT, FILL, Sizes
 from visavis.models.performance.device import OutOfDeviceMemory, Step
 from visavis.models.performance.model import HOLD
+from visavis.models.tensors import tensor_of
 
 
 def answer(batches: Batches, slot: int, start: int, count: int) -> list[int]:
@@ -60,7 +61,7 @@ def test_streaming_hears_what_the_whole_clip_hears() -> None:
         batches.hear([1], clip[n : n + 1], [n], [n % HOLD])
     import torch
 
-    whole = model.listen(torch.from_numpy(clip)[None], torch.tensor([2]))[0]
+    whole = model.listen(tensor_of(clip)[None], torch.tensor([2]))[0]
     streamed = np.stack([model.latents(1, n).numpy() for n in range(CLIP_WINDOWS)])
     np.testing.assert_allclose(streamed, whole.numpy(), atol=2e-4)
 

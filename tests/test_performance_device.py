@@ -60,17 +60,21 @@ def test_the_largest_batches_are_captured_first() -> None:
 def test_a_recording_refuses_a_look_at_a_value() -> None:
     steps = RecordedSteps()
     x = torch.ones(1)
+
+    def looks() -> None:
+        x.mul_(float(x.sum()))
+
     with pytest.raises(AssertionError, match="waits for the device"):
-        steps.prepare("bad", lambda: x.mul_(float(x.sum())) and None)
+        steps.prepare("bad", looks)
 
 
 def test_inputs_go_round_and_padding_keeps_what_it_had() -> None:
     box = Input((3, 2), torch.int64, CPU)
     for n in range(2 * RING + 1):
         box.put(np.full((3, 2), n, np.int64))
-        assert box.device.tolist() == [[n, n]] * 3
+        assert box.device.numpy().tolist() == [[n, n]] * 3
     box.put(np.array([[7, 8]], np.int64))
-    assert box.device.tolist() == [[7, 8], [2 * RING] * 2, [2 * RING] * 2]
+    assert box.device.numpy().tolist() == [[7, 8], [2 * RING] * 2, [2 * RING] * 2]
     for wrong in (np.zeros((1, 2), np.int32), np.zeros((4, 2), np.int64), np.zeros((1, 3), int)):
         with pytest.raises(ValueError, match="was given"):
             box.put(wrong)

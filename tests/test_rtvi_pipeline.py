@@ -132,11 +132,12 @@ def test_an_offer_needs_no_start_and_a_lost_conversation_is_said_to_be_lost() ->
 
 def test_what_can_not_be_used_is_told_in_words() -> None:
     async def scenario(site: Site) -> None:
-        for body, code in (
+        starts: tuple[tuple[object, str], ...] = (
             ({"transport": "daily"}, "unknown_transport"),
             ({"body": {"session": []}}, "invalid_session"),
             ([], "invalid_json"),
-        ):
+        )
+        for body, code in starts:
             assert told(await site.post("/start", body), 400)["code"] == code
         for offer, code in (
             ({"type": "offer"}, "invalid_offer"),
@@ -178,7 +179,7 @@ def test_a_key_is_asked_for_and_a_started_session_is_one() -> None:
         started = await site.post("/start", {}, Authorization=f"Bearer {KEY}")
         path = f"/sessions/{started.json()['sessionId']}/api/offer"
         pc_id = (await site.post(path, OFFER)).json()["pc_id"]
-        batch = {"pc_id": pc_id, "candidates": []}
+        batch: dict[str, object] = {"pc_id": pc_id, "candidates": []}
         assert (await site.client.patch(path, json=batch)).status_code == 200
         assert told(await site.client.patch("/api/offer", json=batch), 401)
         direct = await site.post("/api/offer", OFFER, Authorization=f"Bearer {KEY}")

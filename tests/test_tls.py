@@ -23,10 +23,15 @@ def test_a_certificate_and_its_key(tmp_path: Path) -> None:
 
 def test_a_key_with_a_password(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path, password="open sesame")
-    paths = {"tls_certificate": str(certificate), "tls_key": str(key)}
-    assert tls_context(ServerSettings(**paths, tls_key_password="open sesame"))
+
+    def with_password(password: str) -> ServerSettings:
+        return ServerSettings(
+            tls_certificate=str(certificate), tls_key=str(key), tls_key_password=password
+        )
+
+    assert tls_context(with_password("open sesame"))
     with pytest.raises(ConfigError, match="can't be used") as caught:
-        tls_context(ServerSettings(**paths, tls_key_password="wrong words"))
+        tls_context(with_password("wrong words"))
     assert "wrong words" not in str(caught.value)
 
 

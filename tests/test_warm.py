@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models_fakes import LevelVad, WritingStepper
 
 from visavis.models.stepper import Samples
@@ -16,7 +18,7 @@ class Slow(WritingStepper):
         super().__init__()
         self.clock = clock
 
-    def hear(self, slots: list[int], windows: Samples) -> list[bool]:  # type: ignore[override]
+    def hear(self, slots: Sequence[int], windows: Samples) -> list[bool]:
         self.clock.advance(0.001 + 0.0005 * len(slots))
         return super().hear(slots, windows)
 
