@@ -78,7 +78,7 @@ def test_the_curve_of_turn_ends_follows_from_the_silences() -> None:
 
 
 def test_pauses_and_ends_are_told_apart_by_what_comes_behind(
-    pool: Utterances, monkeypatch: pytest.MonkeyPatch
+    pictures: Pictures, pool: Utterances, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     voiced = [*[True] * 5, *[False] * 6, *[True] * 4]
 
@@ -87,7 +87,7 @@ def test_pauses_and_ends_are_told_apart_by_what_comes_behind(
 
     monkeypatch.setattr(turn_end, "_voiced", judged)
     model, vad = open_embedded(weights(), 1), object()
-    found = turn_end.silences(model, vad, pool, 1)  # type: ignore[arg-type] # not called
+    found = turn_end.silences(model, vad, pool, pictures, 1)  # type: ignore[arg-type] # not called
     assert (found[0].is_end, found[0].length_ms) == (False, 6 * 32)
     assert found[-1].is_end and len(found) == 2
 

@@ -114,7 +114,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "confusion": {family: confusion(everything, family) for family in CONFUSED},
         "draft_acceptance": round(model.accepted / max(1, model.drafted), 4),
         "turn_end": turn_end.curve(
-            turn_end.silences(model, SileroVad(1), pools["seen"], options.samples)
+            turn_end.silences(model, SileroVad(1), pools["seen"], pictures, options.samples)
         ),
         "exits": parts.depths(load(path), weights.lexicon, pictures, some, options.seed),
         "ablations": parts.ablations(model, pools["seen"], pictures, some, options.seed),

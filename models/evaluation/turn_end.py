@@ -20,6 +20,7 @@ from rich.progress import track
 from ...runtime.events import Head
 from ..embedded import Embedded
 from ..training.train_audio import Utterances
+from ..training.train_vision import Pictures
 from ..vad import SileroVad
 
 WINDOW_MS = 32
@@ -40,8 +41,10 @@ class Silence:
     is_judged_over: bool
 
 
-def silences(model: Embedded, vad: SileroVad, pool: Utterances, limit: int) -> list[Silence]:
-    """Of the first recordings of a pool."""
+def silences(
+    model: Embedded, vad: SileroVad, pool: Utterances, pictures: Pictures, limit: int
+) -> list[Silence]:
+    """Of the first recordings of a pool, each over a picture."""
     found: list[Silence] = []
     for index in track(range(min(limit, len(pool.pcm))), "turn ends", console=Console(stderr=True)):
         if not pool.texts[index]:
@@ -51,6 +54,7 @@ def silences(model: Embedded, vad: SileroVad, pool: Utterances, limit: int) -> l
         voiced = _voiced(vad, windows)
         last = max((i for i, is_voiced in enumerate(voiced) if is_voiced), default=-1)
         model.reset(0)
+        model.look([0], pictures.images[index % len(pictures.images)][None])
         model.open_utterance(0)
         silent, was_voiced, open_silence = 0, False, -1
         judged: dict[int, bool] = {}

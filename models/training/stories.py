@@ -206,8 +206,9 @@ class Stories:
         ]
 
     def write(self, exchanges: int) -> Story:
-        """One story of so many exchanges."""
+        """One story of at most so many exchanges; where it ends must say nothing about how."""
         rng, story = self.rng, Story()
+        exchanges = rng.randint(1, exchanges)
         image: int | None = None
         for turn in range(exchanges):
             is_new = turn == 0 or rng.random() < 0.2

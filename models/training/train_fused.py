@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, default=Path("build/data/scenes"))
     parser.add_argument("--out", type=Path, default=Path("build/training"))
     parser.add_argument("--positions", type=int, default=1600, help="of the cache, in a batch")
-    parser.add_argument("--exchanges", type=int, default=4)
+    parser.add_argument("--exchanges", type=int, default=5)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=2)
