@@ -115,3 +115,15 @@ def test_a_stranger_among_the_words_changes_nothing_asked(pictures: Pictures) ->
         strangers += sum(word not in known for _, word in story.spelt)
         assert all(asked.intent.topic for asked in story.asked)
     assert 20 < strangers < 120
+
+
+def test_an_unfinished_question_may_come_at_any_turn(pictures: Pictures) -> None:
+    """Else the decoder would learn from the number of turns when a person is not finished."""
+    writer = Stories(pictures, LEXICON, NANO, random.Random(7), None)
+    turns = {WAIT: set[int](), SILENT: set[int](), END: set[int]()}
+    for _ in range(400):
+        story = writer.write(4)
+        last = story.targets[-1][1]
+        turns[last].add(sum(index == ASK for _, index in story.words))
+    assert turns[WAIT] == turns[END] == {1, 2, 3, 4}
+    assert 1 in turns[SILENT]
