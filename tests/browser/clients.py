@@ -1,11 +1,10 @@
 """Other people's clients in Chromium: bundled from npm when a test needs them, on a blank page.
 
-`npm ci` in tests/browser/js brings them; nothing of them is in the repository.
+`npm ci` brings them when a test first needs them; nothing of them is in the repository.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -13,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from browser.browser import CHROMIUM, FLAGS, flags
+from node_packages import installed
 from playwright.sync_api import Page, Route, sync_playwright
 
 SOURCES = Path(__file__).parent / "js"
-ESBUILD = SOURCES / "node_modules" / ".bin" / "esbuild"
-HAS_CLIENTS = ESBUILD.exists() or "CI" in os.environ
-"""Where they are promised (CI installs them), their absence fails the tests instead of skipping."""
 # The page comes from no network, so Chromium would ask before it lets it reach this machine.
 LOCAL = "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"
 PAGE = "http://localhost:1/"
@@ -26,9 +23,10 @@ PAGE = "http://localhost:1/"
 
 
 def bundle(name: str, folder: Path) -> Path:
-    """`name`.mjs with all it imports, as one script for a browser."""
+    """`name`.mjs with all it imports, as one script for a browser; skips where npm has none."""
     out = folder / f"{name}.js"
-    command = [str(ESBUILD), str(SOURCES / f"{name}.mjs"), "--bundle", "--format=iife"]
+    esbuild = installed(SOURCES) / ".bin" / "esbuild"
+    command = [str(esbuild), str(SOURCES / f"{name}.mjs"), "--bundle", "--format=iife"]
     subprocess.run(
         [*command, f"--outfile={out}", "--log-level=error"], check=True, cwd=SOURCES, timeout=300
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browser.browser import HAS_CHROMIUM
-from browser.clients import HAS_CLIENTS, ClientPage, bundle, client_page
+from browser.clients import ClientPage, bundle, client_page
 from browser.media import write_camera, write_microphone
 from browser.servers import served
 from browser.test_answers import PERSON, SEED, film
@@ -19,7 +19,6 @@ from visavis.models.training.scenes import objects_scene
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not HAS_CHROMIUM, reason="chromium is not installed"),
-    pytest.mark.skipif(not HAS_CLIENTS, reason="run `npm ci` in tests/browser/js"),
 ]
 
 LEAD_S = 8.0
@@ -46,7 +45,7 @@ def address() -> Generator[str]:
 
 def connect(page: ClientPage, address: str, *, camera: bool) -> dict[str, Any]:
     page.run("(enableCam) => makeClient({enableCam})", camera)
-    ready: dict[str, Any] = page.run(CONNECT, [address, {}])
+    ready: dict[str, Any] = page.run(CONNECT, [address, dict[str, object]()])
     return ready
 
 

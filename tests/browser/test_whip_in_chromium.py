@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from browser.browser import HAS_CHROMIUM
-from browser.clients import HAS_CLIENTS, bundle, client_page
+from browser.clients import bundle, client_page
 from browser.media import red_ball, write_camera, write_microphone
 from browser.servers import served
 from browser.test_answers import PERSON
@@ -16,7 +16,6 @@ from browser.test_answers import PERSON
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not HAS_CHROMIUM, reason="chromium is not installed"),
-    pytest.mark.skipif(not HAS_CLIENTS, reason="run `npm ci` in tests/browser/js"),
 ]
 
 
