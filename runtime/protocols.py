@@ -201,9 +201,12 @@ class Transport(Protocol):
 
     audio: Bounded[AudioChunk]
     video: Latest[VideoFrame]
-    messages: Bounded[Mapping[str, object]]
-    """Decoded client events (objects with a str "type"); bad ones are answered by the transport."""
     playout: Playout
+
+    @property
+    def messages(self) -> Bounded[Mapping[str, object]]:
+        """Decoded client events (objects with a str "type"); bad ones are answered by the transport."""
+        ...
 
     def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
         """Who is told (turn, samples sent of it, is_done, monotonic time) after each packet sent."""
