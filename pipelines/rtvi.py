@@ -229,7 +229,9 @@ def _told(endpoint: Endpoint) -> Endpoint:
 
 def _session(asked: object, param: str) -> Mapping[str, object]:
     """The wish for the session in what an application sends along; it may send other things."""
-    fields = cast("Mapping[str, object]", asked) if isinstance(asked, Mapping) else {}
+    fields: Mapping[str, object] = (
+        cast("Mapping[str, object]", asked) if isinstance(asked, Mapping) else {}
+    )
     session = fields.get("session", {})
     if not isinstance(session, Mapping):
         raise HttpProblem(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -269,13 +270,14 @@ def _add_servers(response: Response, request: Request, desk: Desk) -> None:
     """STUN and TURN servers as `Link`s, one each."""
     for server in desk.access.ice_servers(admit(request, desk.access, is_opening=False)):
         urls = server.get("urls")
+        each = cast("Sequence[object]", urls) if isinstance(urls, list | tuple) else [urls]
         rest = ""
         if "username" in server:
             rest = (
                 f'; username="{server["username"]}"; credential="{server.get("credential")}"; '
                 'credential-type="password"'
             )
-        for url in urls if isinstance(urls, list | tuple) else [urls]:
+        for url in each:
             response.headers.append("Link", f'<{url}>; rel="ice-server"{rest}')
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from typing import cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from .handshakes import PerAddress
@@ -60,7 +61,8 @@ def bounded_http(
             if self._is_refused:
                 return
             super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
+            cycle = cast("RequestResponseCycle | None", self.cycle)  # None before a request
+            if cycle is not None and not cycle.response_complete:
                 self._stop_waiting()  # the head of a request is whole
 
         def on_response_complete(self) -> None:

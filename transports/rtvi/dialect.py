@@ -63,7 +63,9 @@ class RtviDialect:
             return self._bot_ready()
         if kind == "error":
             problem = message.get("error")
-            fields = cast("Mapping[str, object]", problem) if isinstance(problem, Mapping) else {}
+            fields: Mapping[str, object] = (
+                cast("Mapping[str, object]", problem) if isinstance(problem, Mapping) else {}
+            )
             event_id = fields.get("event_id")
             if isinstance(event_id, str):
                 return self._wrong(event_id, str(fields.get("message")), fields.get("code"))

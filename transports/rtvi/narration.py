@@ -47,7 +47,7 @@ class Narration:
         """`timestamp` gives the time of day in ISO 8601; `called` is told id and name of every
         function call."""
         self._timestamp = timestamp
-        self._called = called or (lambda call_id, name: None)
+        self._called: Callable[[str, str], None] = called or (lambda call_id, name: None)
         self._answer: _Answer | None = None
         self._segments = 0
         self._partials: dict[str, str] = {}

@@ -176,8 +176,7 @@ class Requests:
 
 
 def _signalled(message: Mapping[str, object]) -> Asked:
-    inner = message.get("message")
-    fields = cast("Mapping[str, object]", inner) if isinstance(inner, Mapping) else {}
+    fields = _object(message.get("message"))
     kind = fields.get("type")
     if kind != "trackStatus":
         raise Refused(
@@ -233,6 +232,11 @@ def _texted(
         create,
         {"type": "response.create", "response": wanted, "event_id": message_id},
     )
+
+
+def _object(value: object) -> Mapping[str, object]:
+    """`value`; empty for anything that is no object."""
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
 
 
 def _keys(fields: Mapping[str, object], message_id: str) -> str:
