@@ -559,7 +559,7 @@ class Worker:
             if _is_out_of_memory(error):  # half as many may fit
                 self._exhausted()
                 half = (len(places) + 1) // 2
-                parts = (places[:half], places[half:])
+                parts: Sequence[Sequence[Place]] = (places[:half], places[half:])
             else:
                 parts = tuple([place] for place in places)
             return [pair for part in parts for pair in self._for_each(step, part, call)]

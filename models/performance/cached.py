@@ -146,5 +146,5 @@ class CachedTransformer:
 
 def _turn(x: Tensor, turns: Tensor) -> Tensor:
     """Rotary positions (Su et al. 2021) on neighbouring pairs: x [B, T, heads, E]."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)).contiguous())
+    pairs = torch.view_as_complex(torch.unflatten(x.float(), -1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)

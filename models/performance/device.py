@@ -17,6 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..tensors import gpu_event, gpu_stream
+
 Array = npt.NDArray[Any]  # any element type: the buffer's own is checked by `put`
 Step = Callable[[], None]
 
@@ -103,7 +105,7 @@ class GraphSteps:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()
         self._graphs: dict[str, torch.cuda.CUDAGraph] = {}
-        self._side = torch.cuda.Stream(device)
+        self._side = gpu_stream(device)
 
     def prepare(self, name: str, step: Step) -> None:
         """Warm up beside the main stream, then capture."""
@@ -149,7 +151,7 @@ class Mark:
     """A point in the stream that the host may wait for, alone. On the CPU it has always passed."""
 
     def __init__(self, device: torch.device) -> None:
-        self._event = torch.cuda.Event() if device.type == "cuda" else None
+        self._event = gpu_event() if device.type == "cuda" else None
         self._is_set = False
 
     def set(self) -> None:

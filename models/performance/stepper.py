@@ -192,7 +192,9 @@ class PerformanceStepper:
             self._end(slot)
             self._talks[slot].told = None
         self._show([slot for slot in rows if self._talks[slot].picture])
-        starts, firsts, counts = [], [], []
+        starts: list[int] = []
+        firsts: list[int] = []
+        counts: list[int] = []
         for slot, text in zip(rows, texts, strict=True):
             self._drain(slot)
             self._make_room(slot)
@@ -212,7 +214,8 @@ class PerformanceStepper:
 
     def next(self, slots: Sequence[int]) -> list[tuple[str, bool]]:
         """The next word of each; after the last one an empty token that ends the answer."""
-        rows, found = [], {}
+        rows: list[int] = []
+        found: dict[int, tuple[str, bool]] = {}
         for slot in slots:
             answer = self._talks[slot].answer
             if answer is None or answer.is_over:

@@ -103,7 +103,8 @@ def locate(settings: TranscriptionSettings) -> str:
 
     Raises `WeightsError` when it is not there, saying how to get it.
     """
-    name, needed = settings.model, NEEDED
+    name = settings.model
+    needed: tuple[str, ...] = NEEDED
     if not settings.download:
         # Before the library is imported: the network is not even asked whether there is a newer one.
         os.environ["HF_HUB_OFFLINE"] = "1"
