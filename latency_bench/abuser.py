@@ -12,6 +12,7 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Self
 
 import msgspec
 
@@ -94,7 +95,7 @@ class _Line:
         self._url = f"{url.replace('http', 'ws', 1)}/v1/realtime"
         self._stack = contextlib.AsyncExitStack()
 
-    async def __aenter__(self) -> _Line:
+    async def __aenter__(self) -> Self:
         await self._open()
         return self
 

@@ -124,9 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=_positive, default=900, help="longest measurement of one number (900)"
     )
 
-    abuse = benches.add_parser(
-        "abuse", help="what others notice of malformed offers and messages"
-    )
+    abuse = benches.add_parser("abuse", help="what others notice of malformed offers and messages")
     abuse.add_argument("--pipeline", default="echo", help="fused or echo (echo)")
     abuse.add_argument("--sessions", type=_positive, default=2, help="conversations beside it (2)")
     abuse.add_argument("--count", type=_positive, default=1000, help="of each kind (1000)")

@@ -21,6 +21,7 @@ from ..models.performance.batches import Batches
 from ..models.performance.config import PerformanceConfig, performance_config
 from ..models.performance.model import Built, PerformanceModel, needed_bytes
 from ..models.performance.stepper import PerformanceStepper, choose_device
+from ..models.tensors import gpu_memory
 from ..runtime.errors import ConfigError
 from .circumstances import circumstances
 from .gpu_ceilings import Still, fill_with_noise, measure_ceilings
@@ -192,8 +193,7 @@ def _result(
 ) -> dict[str, object]:
     described: dict[str, object] = {"kind": device.type, "name": device_name(device)}
     if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        described["memory_gib"] = round(properties.total_memory / 2**30, 1)
+        described["memory_gib"] = round(gpu_memory(device) / 2**30, 1)
         described["driver"] = driver or f"not told ({meter.absent.get('GPU', 'NVML is absent')})"
     return {
         "bench": "gpu",

@@ -15,6 +15,7 @@ from ..models.performance.batches import Batches
 from ..models.performance.config import CLIP_WINDOWS, DRAFT, FILL, PAD, TEXT
 from ..models.performance.device import Input, OutOfDeviceMemory, Output, Step
 from ..models.performance.eyes import Eyes
+from ..models.tensors import tensor_of
 from ..runtime.frames import WINDOW
 from .figures import Figures
 from .gpu_ceilings import Still
@@ -144,7 +145,7 @@ class StepBench:
         config = model.config
         eyes: Eyes = model.large_eyes() if large else model.eyes
         side, device = config.picture, model.built.device
-        pictures = torch.from_numpy(_pictures(rows, side)).to(device)
+        pictures = tensor_of(_pictures(rows, side)).to(device)
         name = f"{'large vision' if large else 'vision'} encoder"
         figures = self._alone(f"{name} {rows}", lambda: _ignore(eyes.run(pictures)), seconds)
         moved = self.item * eyes.sizes.parameters + rows * side * side * 3
@@ -211,7 +212,7 @@ class StepBench:
 
         figures = sample(ask, seconds)
         sizes = config.audio
-        moved = self.item * config.parameters["audio encoder"]
+        moved: float = self.item * config.parameters["audio encoder"]
         moved += sizes.cached_bytes(sizes.span, self.item)
         flops = sizes.flops(1, sizes.span)
         for pass_ in range(words):

@@ -76,6 +76,8 @@ def _junk(dice: random.Random, depth: int = 0) -> object:
             return {str(n): _junk(dice, depth + 1) for n in range(dice.randrange(4))}
 
 
+_NOTHING: dict[str, object] = {}
+
 _MESSAGES: tuple[_Spoil, ...] = (
     lambda r: "",
     lambda r: r.choice(("{", "[", '"', "nul", "{]", '{"type"', '{"type":}', "\x00")),
@@ -98,7 +100,9 @@ _MESSAGES: tuple[_Spoil, ...] = (
     lambda r: json.dumps({"type": "visavis.camera", "is_on": r.choice((3, "x", None))}),
     lambda r: json.dumps({"type": "response.create", "response": {"metadata": 3}}),
     lambda r: json.dumps({"type": "conversation.item.delete", "item_id": f"none_{r.random()}"}),
-    lambda r: json.dumps({"type": "input_audio_buffer.append", "audio": r.choice((3, "%%%", {}))}),
+    lambda r: json.dumps(
+        {"type": "input_audio_buffer.append", "audio": r.choice((3, "%%%", _NOTHING))}
+    ),
 )
 
 
