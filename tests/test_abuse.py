@@ -104,7 +104,11 @@ def run(scenario: Scenario, limits: LimitsSettings | None = None) -> None:
 
 async def answered(line: ClientConnection, number: int) -> bool:
     """One good message: the conversation answers it by its id."""
-    update = {"type": "session.update", "event_id": f"good_{number}", "session": {}}
+    update: dict[str, object] = {
+        "type": "session.update",
+        "event_id": f"good_{number}",
+        "session": {},
+    }
     await line.send(json.dumps({**update, "session": {"instructions": f"word {number}"}}))
     while True:
         event = json.loads(await line.recv())

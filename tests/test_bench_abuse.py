@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from typing import cast
 
 import pytest
 
@@ -64,7 +65,8 @@ def test_the_real_thing_small() -> None:
     found = asyncio.run(measure(abuse))
     assert len(found.quiet) >= 5 and len(found.abused) >= 5
     result = summary(abuse, found)
-    offers = result["offers"]
-    assert isinstance(offers, dict) and sum(offers.values()) == 40
+    assert isinstance(result["offers"], dict)
+    offers = cast("dict[str, int]", result["offers"])
+    assert sum(offers.values()) == 40
     assert all(status.startswith("4") for status in offers)
     assert result["messages"] == 40

@@ -173,7 +173,7 @@ def test_a_websocket_of_a_foreign_page_is_refused_before_it_opens() -> None:
     sent: list[dict[str, object]] = []
 
     async def scenario(it: Site) -> None:
-        scope = {
+        scope: dict[str, object] = {
             "type": "websocket",
             "path": "/v1/realtime",
             "raw_path": b"/v1/realtime",
@@ -193,7 +193,7 @@ def test_a_websocket_of_a_foreign_page_is_refused_before_it_opens() -> None:
         await it.app(scope, receive, send)  # type: ignore[arg-type]
         assert sent[0]["type"] == "websocket.http.response.start" and sent[0]["status"] == 403
         sent.clear()
-        keyless = {**scope, "headers": [(b"host", b"127.0.0.1")]}
+        keyless: dict[str, object] = {**scope, "headers": [(b"host", b"127.0.0.1")]}
         await it.app(keyless, receive, send)  # type: ignore[arg-type]
         assert sent[0]["type"] == "websocket.http.response.start" and sent[0]["status"] == 401
         assert len(it.access.handshakes) == 0

@@ -125,7 +125,7 @@ def test_an_answer_knows_how_sure_it_is_of_its_words() -> None:
     assert 0.0 < model.certainty(0) <= 1.0
     model.begin([0], ["how many"])
     assert model.certainty(0) == 1.0, "nothing is said yet"
-    rising = []
+    rising: list[float] = []
     while True:
         ((_, is_last),) = model.next([0])
         rising.append(model.certainty(0))

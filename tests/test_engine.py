@@ -579,7 +579,8 @@ def test_a_step_that_never_returns_ends_every_conversation_and_the_engine_can_be
         await engine.stop()
         told = len(one.events)
         hold.set()  # it returns after all: nobody hears of it
-        await asyncio.to_thread(engine._thread.join, 10)
+        thread = engine._thread  # pyright: ignore[reportPrivateUsage] - nothing else tells its end
+        await asyncio.to_thread(thread.join, 10)
         await asyncio.sleep(0)
         assert len(one.events) == told
 

@@ -51,7 +51,7 @@ def test_tracebacks_stacks_and_arguments_are_gone_through() -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
-    log = logging.Logger("test of redaction")
+    log = logging.Logger("test of redaction")  # noqa: LOG001 - no other test may meet it
     log.addHandler(handler)
     try:
         try:

@@ -14,7 +14,7 @@ from visavis.transports.sdp_text import (
 )
 
 UFRAG, PWD = "EsAw", "P2uYro0UCOQ4zxjKXaWCBui1"
-OFFER = "\r\n".join(
+OFFER = "\r\n".join(  # noqa: FLY002 - as an offer is read: line by line
     [
         "v=0",
         "o=- 1 2 IN IP4 127.0.0.1",

@@ -248,7 +248,7 @@ def test_a_picture_is_looked_at(address: str) -> None:
 
 
 def test_functions_are_offered_and_their_results_taken(address: str) -> None:
-    tool = {
+    tool: dict[str, object] = {
         "type": "function",
         "name": "get_time",
         "description": "What time it is",

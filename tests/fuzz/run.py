@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = ROOT / "build" / "fuzz"
@@ -73,8 +74,9 @@ def main() -> int:
 
 def _fuzz(name: str, seconds: int) -> int:
     """One target in a process of its own: libFuzzer ends the process."""
-    import atheris
     import targets
+
+    atheris: Any = importlib.import_module("atheris")  # it has no types
 
     # Only the parsers are watched: instrumenting all that they import would take longer than a run.
     for module in [each for each in sys.modules if each == "targets" or each.startswith(PARSERS)]:
@@ -95,7 +97,11 @@ def _fuzz(name: str, seconds: int) -> int:
             f"-artifact_prefix={FOUND}/{name}-",
             corpus,
         ]
-        atheris.Setup(options, lambda data: targets.check(name, data))
+
+        def check(data: bytes) -> None:
+            targets.check(name, data)
+
+        atheris.Setup(options, check)
         atheris.Fuzz()
     return 0
 
