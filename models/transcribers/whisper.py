@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,6 +23,7 @@ from ...runtime.errors import BadInput
 from ...runtime.events import SpokenWord, Transcribed, TranscriptionFailed
 from ...runtime.frames import HEARING_RATE, AudioChunk, Pcm
 from ...runtime.settings import TranscriptionSettings
+from ..worker_process import end, environment
 from .languages import LANGUAGES
 from .wire import HEADER, Kind, pack, pack_pts, unpack
 
@@ -39,8 +38,6 @@ HANG_S = 60.0
 """A worker that says nothing for so long, while somebody waits, hangs and is replaced."""
 RETRY_S = 10.0
 """After so long it is tried again to start a worker that could not be started."""
-GOODBYE_S = 1.0
-"""Longest wait for a worker whose pipe was closed."""
 KEPT_S = 3
 """Audio kept before an utterance is known to have begun."""
 LEAD = HEARING_RATE // 10
@@ -279,7 +276,7 @@ class WhisperTranscriber:
                 *self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=_environment(),
+                env=environment(),
             )
             self.starts += 1
             self._send(pack(Kind.CONFIG, body=msgspec.json.encode(self._settings)))
@@ -317,7 +314,7 @@ class WhisperTranscriber:
             for utterance in list(self._utterances.values()):
                 self._fail(utterance, why)
             if process is not None:
-                await _end(process)
+                await end(process)
 
     def _take(self, number: int, kind: Kind, body: bytes) -> None:
         utterance = self._utterances.get(number)
@@ -388,29 +385,8 @@ def _check_language(language: str) -> None:
         )
 
 
-def _environment() -> dict[str, str]:
-    """Ours, and where this very package lies, which need not be installed."""
-    root = str(Path(__file__).parents[3])
-    others = os.environ.get("PYTHONPATH")
-    path = root + os.pathsep + others if others else root
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
-
-
 async def _read(process: asyncio.subprocess.Process) -> tuple[int, Kind, bytes]:
     """One frame of the worker: number of the utterance, kind, body."""
     assert process.stdout is not None
     size, kind, number = unpack(await process.stdout.readexactly(HEADER.size))
     return number, kind, await process.stdout.readexactly(size)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close its input, which ends it; kill it where that does not."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        # Not killed at once: asyncio's kill() may take the exit status from asyncio's own watcher.
-        async with asyncio.timeout(GOODBYE_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -10,14 +10,12 @@ import asyncio
 import difflib
 import json
 import logging
-import os
 import struct
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +26,7 @@ from ...runtime.events import Event, StageFailed, VoiceReady
 from ...runtime.frames import SPEAKING_RATE
 from ...runtime.protocols import Delivery
 from ...runtime.settings import VoiceSettings
+from ..worker_process import end, environment
 from .wire import HEADER, Kind, pack, unpack, unpack_audio
 
 log = logging.getLogger(__name__)
@@ -39,8 +38,6 @@ START_S = 20.0
 """Longest start of the worker; 0.2 s is usual."""
 SILENT_S = 5.0
 """A worker that says nothing for so long, with a phrase to say, hangs and is replaced."""
-GOODBYE_S = 1.0
-"""Longest wait for a worker whose pipe was closed."""
 RETRY_S = 5.0
 """After so long it is tried again to start a worker that could not be started."""
 
@@ -117,7 +114,7 @@ class EspeakVoice:
         if self._watchdog is not None:
             self._watchdog.cancel()
         if self._process is not None:
-            await _end(self._process)
+            await end(self._process)
             self._process = None
 
     async def _start_worker(self) -> asyncio.subprocess.Process:
@@ -125,7 +122,7 @@ class EspeakVoice:
             *self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env=environment(),
         )
         is_started = False
         try:
@@ -139,7 +136,7 @@ class EspeakVoice:
             raise EngineDied(_cant_start(self._command)) from error
         finally:
             if not is_started:
-                await _end(process)
+                await end(process)
         return process
 
     @property
@@ -305,7 +302,7 @@ class EspeakVoice:
         phrase fails at once."""
         if self._process is not None:
             process, self._process = self._process, None
-            await _end(process)
+            await end(process)
         phrase, self._saying = self._saying, None
         while True:
             self.restarts += 1
@@ -346,7 +343,7 @@ def check(settings: VoiceSettings, command: Sequence[str] = WORKER) -> str:
             command,
             input=_config(settings),
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env=environment(),
             timeout=START_S,
             check=True,
         )
@@ -396,29 +393,8 @@ def _cant_start(command: Sequence[str]) -> str:
     )
 
 
-def _environment() -> dict[str, str]:
-    """Ours, and where this very package lies, which need not be installed."""
-    root = str(Path(__file__).parents[3])
-    others = os.environ.get("PYTHONPATH")
-    path = root + os.pathsep + others if others else root
-    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
-
-
 async def _read(process: asyncio.subprocess.Process) -> tuple[int, Kind, bytes]:
     """One frame of the worker: number of the phrase, kind, body."""
     assert process.stdout is not None
     size, kind, number = unpack(await process.stdout.readexactly(HEADER.size))
     return number, kind, await process.stdout.readexactly(size)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close its input, which ends it; kill it where that does not."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        # Not killed at once: asyncio's kill() may take the exit status from asyncio's own watcher.
-        async with asyncio.timeout(GOODBYE_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
