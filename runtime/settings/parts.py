@@ -1,0 +1,137 @@
+"""Who hears, thinks and speaks: the engine, the voice, the transcriber, the language model, tools."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from .hidden import without_secrets
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The models and their thread."""
+
+    pipeline: Annotated[
+        str,
+        Meta(
+            description="What answers: 'fused', 'echo', 'cascade' or a plugin's name.", min_length=1
+        ),
+    ] = "fused"
+    model: Annotated[str, Meta(description="Name of the model.", min_length=1)] = "nano"
+    weights: Annotated[
+        str | None, Meta(description="Path of a weight file; none takes the shipped one.")
+    ] = None
+    slots: Annotated[
+        int, Meta(description="Conversations the engine has places for.", ge=1, le=4096)
+    ] = 8
+    threads: Annotated[
+        int, Meta(description="CPU threads of the model; 0 chooses.", ge=0, le=1024)
+    ] = 0
+
+
+class VoiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the agent sounds."""
+
+    engine: Annotated[str, Meta(description="Which synthesiser speaks.", min_length=1)] = "espeak"
+    name: Annotated[str, Meta(description="Voice of the synthesiser.", min_length=1)] = "en-us"
+    rate_wpm: Annotated[
+        int, Meta(description="Speaking rate in words per minute.", ge=80, le=450)
+    ] = 175
+    pitch: Annotated[int, Meta(description="Pitch, 0 low to 99 high.", ge=0, le=99)] = 50
+
+
+class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What writes down what the person says, and how often it looks again."""
+
+    engine: Annotated[
+        str,
+        Meta(
+            description="Who transcribes: 'embedded' (the model that answers), 'faster-whisper' or a "
+            "plugin's name.",
+            min_length=1,
+        ),
+    ] = "embedded"
+    model: Annotated[
+        str,
+        Meta(
+            description="Whisper model: a size ('base', 'small', 'large-v3', ...) or the path of a "
+            "CTranslate2 folder.",
+            min_length=1,
+        ),
+    ] = "base"
+    language: Annotated[
+        str, Meta(description="Language spoken, as an ISO 639-1 code; empty detects it.")
+    ] = ""
+    download: Annotated[
+        bool, Meta(description="Whether a model that is not on this disk may be downloaded.")
+    ] = False
+    device: Annotated[str, Meta(description="Where it runs: 'cpu', 'cuda' or 'auto'.")] = "auto"
+    compute_type: Annotated[
+        str, Meta(description="Arithmetic of CTranslate2: 'int8', 'float16', 'default', ...")
+    ] = "default"
+    threads: Annotated[
+        int, Meta(description="CPU threads of the transcriber; 0 lets it choose.", ge=0, le=1024)
+    ] = 0
+    beam_size: Annotated[int, Meta(description="Hypotheses followed at once.", ge=1, le=16)] = 1
+    step_ms: Annotated[
+        int, Meta(description="New audio after which it looks again, in ms.", ge=100, le=10_000)
+    ] = 1000
+    pause_ms: Annotated[
+        int, Meta(description="Pause at which a window is cut, in ms.", ge=96, le=5000)
+    ] = 480
+    max_window_s: Annotated[
+        float, Meta(description="Longest window looked at, in seconds.", ge=2, le=28)
+    ] = 18.0
+
+
+class LanguageModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pipeline 'cascade' asks: any server that speaks OpenAI's chat completions."""
+
+    url: Annotated[
+        str, Meta(description="Base URL; '/chat/completions' is added.", min_length=1)
+    ] = "http://127.0.0.1:8000/v1"
+    model: Annotated[str, Meta(description="Name of the model there.", min_length=1)] = "default"
+    api_key: Annotated[str, Meta(description="Sent as a bearer token; empty sends none.")] = ""
+    instructions: Annotated[
+        str, Meta(description="What the model is told first; a session's own come after it.")
+    ] = (
+        "You talk with a person by voice. Answer briefly, in plain sentences without lists or "
+        "markup. What you are given of their words was written down by a machine and may be wrong."
+    )
+    temperature: Annotated[float, Meta(description="Randomness of the answers.", ge=0, le=2)] = 0.7
+    max_tokens: Annotated[int, Meta(description="Longest answer, in tokens.", ge=1)] = 400
+    timeout_s: Annotated[
+        float, Meta(description="Longest wait for the next piece of an answer, in s.", gt=0)
+    ] = 20.0
+    max_connections: Annotated[int, Meta(description="Answers asked for at once.", ge=1)] = 64
+    max_history: Annotated[
+        int, Meta(description="Messages of a conversation that are sent; older ones go.", ge=2)
+    ] = 64
+
+    def __repr__(self) -> str:
+        return without_secrets(self, "language_model")
+
+
+class ToolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Functions of this process that a model may call."""
+
+    embedded: Annotated[
+        bool,
+        Meta(description="The embedded model may ask for the time and the date, and remember."),
+    ] = True
+    language_model: Annotated[
+        bool,
+        Meta(
+            description="A language model is offered the same four functions. Off: some endpoints "
+            "refuse every request that names functions."
+        ),
+    ] = False
+    timezone: Annotated[
+        str, Meta(description="IANA name, such as 'Europe/Paris'; empty is the machine's own.")
+    ] = ""
+    max_rounds: Annotated[
+        int, Meta(description="Times in a row that an answer may call functions.", ge=1, le=32)
+    ] = 4
+    limit_s: Annotated[float, Meta(description="Longest run of one call, in s.", gt=0)] = 15.0
