@@ -95,7 +95,9 @@ class Door:
                     headers.append(name, value)
                 if origin is not None and is_allowed:
                     headers.append("Access-Control-Allow-Origin", origin)
-                    headers.append("Access-Control-Expose-Headers", "Location, Link, ETag")
+                    headers.append(
+                        "Access-Control-Expose-Headers", "Location, Link, ETag, Visavis-Resume"
+                    )
                     headers.append("Vary", "Origin")
             await send(message)
 

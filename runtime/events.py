@@ -51,6 +51,11 @@ class PictureSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationRequested:
+    """The client wants to be told the conversation so far, item by item."""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraChanged:
     """The person switched the camera on or off."""
 
@@ -346,6 +351,7 @@ Event = (
     | TranscriptChanged
     | PictureSeen
     | CameraChanged
+    | ConversationRequested
     | TextTyped
     | ItemCreated
     | AnswerRequested

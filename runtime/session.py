@@ -33,6 +33,7 @@ from .events import (
     AudioCommitted,
     CameraChanged,
     CancelRequested,
+    ConversationRequested,
     Event,
     HeadReady,
     ItemAudioBegun,
@@ -127,6 +128,8 @@ class Session(ClientRequests):
         match event:
             case CameraChanged(is_on=is_on):
                 return [SetCamera(is_on), Emit(messages.camera(is_on))]
+            case ConversationRequested():
+                return self.narrator.replay()
             case TextTyped(text=text, item_id=item_id):
                 told = self.narrator.typed(item_id, text)
                 self._typed[item_id] = text
