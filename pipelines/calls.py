@@ -35,6 +35,9 @@ NOT_FOUND = "call_not_found"
 class Peer(Transport, Protocol):
     """A transport that is reached by session descriptions."""
 
+    closed_why: str | None
+    """Why the peer is gone; None while it lives."""
+
     async def restart(self, offer_sdp: str) -> str:
         """New paths for the same conversation (ICE restart): the answer to the offer. Raises `BadInput`
         when it can't be used; the conversation goes on as it was."""

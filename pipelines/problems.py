@@ -14,6 +14,10 @@ from .access import AccessError
 from .calls import NOT_FOUND
 from .door import problem_of
 from .http import HttpProblem
+from .resumption import ELSEWHERE, ENDED, INVALID
+
+_STATUS = {NOT_FOUND: 404, INVALID: 404, ENDED: 410, ELSEWHERE: 409}
+"""Of a `BadInput`, by its code; the others are 400."""
 
 
 def as_problem(error: VisavisError) -> HttpProblem:
@@ -24,8 +28,9 @@ def as_problem(error: VisavisError) -> HttpProblem:
         case AccessError():
             return problem_of(error)
         case BadInput():
-            status = 404 if error.code == NOT_FOUND else 400
-            return HttpProblem(status, str(error), code=error.code, param=error.param)
+            return HttpProblem(
+                _STATUS.get(error.code, 400), str(error), code=error.code, param=error.param
+            )
         case EngineFull():
             after_s = error.retry_after_s
             return HttpProblem(503, str(error), code="server_full", retry_after_s=after_s)
@@ -54,8 +59,7 @@ def handlers(count: Callable[[str], None]) -> Mapping[Any, Any]:  # Starlette's 
     async def on_bad_input(_: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, BadInput)
         count(error.code)
-        status = 404 if error.code == NOT_FOUND else 400
-        return HttpProblem(status, str(error), code=error.code, param=error.param).response()
+        return as_problem(error).response()
 
     return {
         HttpProblem: on_problem,

@@ -25,16 +25,14 @@ from .calls import Call
 from .desk import Desk
 from .door import admit
 from .http import HttpProblem, client_address, read_body
-from .signalling import CALLS, own_call
+from .resumption import HEADER, elsewhere
+from .signalling import CALLS, EXTENDED, own_call
 from .starlette_socket import StarletteSocket
 
 PATH = "/v1/realtime"
 SUBPROTOCOL = "realtime"
-EXTENDED = "visavis"
-"""The sub-protocol that asks for our own events."""
 RESUME = "visavis-resume."
 """Begins the sub-protocol that carries a resume token: an address would show it to every proxy."""
-RESUME_HEADER = "visavis-resume"
 KIND = "ws"
 """Ids of conversations over WebSocket begin with it."""
 MAX_NAME = 256
@@ -71,7 +69,7 @@ async def _converse(socket: WebSocket, desk: Desk) -> None:
         raise
     desk.access.carry(lease, call, partial(desk.calls.stop, call.id))
     if peer.is_extended:
-        token = desk.resumptions.issue(peer, grant.key_id)
+        token = desk.resumptions.issue(call, grant.key_id)
         peer.tell_at_start(
             {
                 "type": "visavis.session.resumable",
@@ -106,7 +104,11 @@ async def _resume(socket: WebSocket, desk: Desk, token: str) -> None:
     await socket.accept(_subprotocol(socket))
     connection = StarletteSocket(socket)
     try:
-        peer = desk.resumptions.find(token, grant.key_id)
+        call = desk.resumptions.find(token, grant.key_id)
+        if not isinstance(call.peer, WebSocketPeer):
+            raise elsewhere("a WebSocket")
+        peer = call.peer
+        fresh = desk.resumptions.renew(token, grant.key_id)
     except BadInput as error:
         desk.access.count_refusal(error.code)
         side = Sideband(desk.settings.websocket.max_unread_bytes)
@@ -116,13 +118,14 @@ async def _resume(socket: WebSocket, desk: Desk, token: str) -> None:
         return
 
     def welcome() -> None:
+        desk.resumptions.spend(call.id)
         replayed, is_complete = peer.replay(after)
         peer.tell_first(
             {
                 "type": "visavis.session.resumed",
                 "replayed": replayed,
                 "is_complete": is_complete,
-                "token": token,
+                "token": fresh,
                 "resume_s": desk.settings.websocket.resume_s,
             }
         )
@@ -223,7 +226,7 @@ def _is_extended(socket: WebSocket) -> bool:
 
 
 def _resume_token(socket: WebSocket) -> str | None:
-    if token := socket.headers.get(RESUME_HEADER):
+    if token := socket.headers.get(HEADER):
         return token
     offered: list[str] = socket.scope.get("subprotocols", [])
     for protocol in offered:

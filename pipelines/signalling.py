@@ -2,7 +2,8 @@
 
 An SDP offer posted to `/v1/realtime/calls` is answered with 201, the call's address in `Location`
 and an SDP answer. Ours beside it: `/restart` takes the offer of an ICE restart, PATCH takes
-candidates that trickle in (RFC 8840, or JSON).
+candidates that trickle in (RFC 8840, or JSON). With `?visavis=1` the answer carries a resume token;
+an offer that shows one is answered with 200 and goes on with that conversation.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..runtime.client_messages import merged
 from .desk import Desk
 from .door import admit
 from .http import HttpProblem, as_text, client_address, content_type, json_object, read_body
+from .resumption import HEADER, Returning, elsewhere
 
 CALLS = "/v1/realtime/calls"
 SDP = "application/sdp"
@@ -29,10 +31,15 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 MAX_CANDIDATES = 64
 """Of one request; a browser with many networks sends about twenty in all."""
 
+EXTENDED = "visavis"
+"""The name in an address (`?visavis=1`) with which a client says that it knows what is ours."""
+
 Endpoint = Callable[[Request, Desk], Awaitable[Response]]
 
 
 async def _open(request: Request, desk: Desk) -> Response:
+    if token := request.headers.get(HEADER):
+        return await _resume(request, desk, token)
     grant = admit(request, desk.access)
     sdp, wanted = await _offer(request, desk.settings.webrtc.max_sdp_bytes)
     session = merged(grant.session or {}, wanted or {})
@@ -43,9 +50,42 @@ async def _open(request: Request, desk: Desk) -> Response:
     except BaseException:
         lease.end("refused")
         raise
-    desk.access.carry(lease, desk.calls.get(call_id), partial(desk.calls.stop, call_id))
-    root = request.scope.get("root_path", "")
-    return Response(answer, 201, {"Location": f"{root}{CALLS}/{call_id}"}, SDP)
+    call = desk.calls.get(call_id)
+    desk.access.carry(lease, call, partial(desk.calls.stop, call_id))
+    headers = {"Location": _place(request, call_id)}
+    peer = call.peer
+    if request.query_params.get(EXTENDED) == "1" and isinstance(peer, Returning):
+        headers[HEADER] = desk.resumptions.issue(call, grant.key_id)
+        peer.on_connected = partial(desk.resumptions.spend, call_id)
+        peer.may_return()
+    return Response(answer, 201, headers, SDP)
+
+
+async def _resume(request: Request, desk: Desk, token: str) -> Response:
+    """The same conversation on a new connection: of a page that was reloaded, or lost its network."""
+    grant = admit(request, desk.access, is_opening=False)
+    sdp, wanted = await _offer(request, desk.settings.webrtc.max_sdp_bytes)
+    if wanted is not None:
+        raise HttpProblem(
+            400,
+            "a conversation that goes on keeps its session: leave the part `session` out, and send "
+            "session.update",
+            code="unsupported_parameter",
+            param="session",
+        )
+    call = desk.resumptions.find(token, grant.key_id)
+    if not isinstance(call.peer, Returning):
+        raise elsewhere("WebRTC")
+    answer = await call.peer.resume(sdp)
+    headers = {
+        "Location": _place(request, call.id),
+        HEADER: desk.resumptions.renew(token, grant.key_id),
+    }
+    return Response(answer, 200, headers, SDP)
+
+
+def _place(request: Request, call_id: str) -> str:
+    return f"{request.scope.get('root_path', '')}{CALLS}/{call_id}"
 
 
 async def _hang_up(request: Request, desk: Desk) -> Response:

@@ -22,6 +22,7 @@ from .events import (
     AudioCommitted,
     CameraChanged,
     CancelRequested,
+    ConversationRequested,
     Event,
     ItemAudioBegun,
     ItemCreated,
@@ -131,6 +132,8 @@ class ClientMessages:
                 if not isinstance(is_on, bool):
                     raise BadInput(f"is_on is {is_on!r}: true or false is needed", param="is_on")
                 return Translated((CameraChanged(is_on),))
+            case "visavis.conversation.replay":
+                return Translated((ConversationRequested(),))
             case "visavis.playback":
                 if self.path is AudioPath.TRACK:
                     raise BadInput(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .errors import BadInput
@@ -37,6 +37,10 @@ class Items:
 
     def __len__(self) -> int:
         return len(self._order)
+
+    def __iter__(self) -> Iterator[Item]:
+        """The items in the conversation's order."""
+        return (self._kept[item_id].item for item_id in self._order)
 
     @property
     def last(self) -> str | None:

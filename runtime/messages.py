@@ -255,6 +255,16 @@ def camera(is_on: bool) -> Message:
     return {"type": "visavis.camera", "is_on": is_on}
 
 
+def conversation_items(items: Sequence[Item], state: str, *, is_last: bool) -> Message:
+    """A part of the conversation so far, in its order, on the client's wish; `state` as in `state`."""
+    return {
+        "type": "visavis.conversation.items",
+        "items": list(items),
+        "state": state,
+        "is_last": is_last,
+    }
+
+
 def sampler_hint(max_fps: int, max_width: int) -> Message:
     """More than this is not looked at: sending it is a waste."""
     return {"type": "visavis.sampler.hint", "max_fps": max_fps, "max_width": max_width}

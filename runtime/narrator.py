@@ -6,6 +6,9 @@ Keeps the items and gives them ids. What is told of a response is in `response_t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
+
+import msgspec
 
 from . import messages
 from .audio_path import AudioPath
@@ -15,6 +18,9 @@ from .frames import HEARING_RATE
 from .items import KEPT_ITEMS, Item, Items, Kept
 from .response_options import ResponseOptions
 from .response_teller import ResponseTeller
+
+REPLAY_BYTES = 65_536
+"""Items told in one message of a replay, unless one alone is larger: data channels take 256 KiB."""
 
 
 class Narrator:
@@ -153,6 +159,25 @@ class Narrator:
             return [self.no_item(item_id, "item_retrieve_invalid_item_id", event_id)]
         return [Emit(messages.item_retrieved(kept.item))]
 
+    def replay(self) -> list[Effect]:
+        """The conversation so far, for a client that knows nothing of it any more. That there was
+        a picture is told, not the picture."""
+        parts: list[list[Item]] = [[]]
+        size = 0
+        for whole in self.items:
+            item = _without_pictures(whole)
+            taken = len(msgspec.json.encode(item))
+            if parts[-1] and size + taken > REPLAY_BYTES:
+                parts.append([])
+                size = 0
+            parts[-1].append(item)
+            size += taken
+        last = len(parts) - 1
+        return [
+            Emit(messages.conversation_items(part, self._state, is_last=index == last))
+            for index, part in enumerate(parts)
+        ]
+
     def deleted(self, item_id: str) -> list[Effect]:
         """It is gone."""
         self.items.remove(item_id)
@@ -210,6 +235,16 @@ class Narrator:
                 event_id=event_id,
             )
         )
+
+
+def _without_pictures(item: Item) -> Item:
+    content = item.get("content")
+    if not isinstance(content, list):
+        return item
+    # Items are made by us: their content is a list of objects.
+    parts = cast(list[Mapping[str, object]], content)
+    shown = [{k: v for k, v in part.items() if k != "image_url"} for part in parts]
+    return {**item, "content": shown}
 
 
 def _ms(pts: int) -> int:

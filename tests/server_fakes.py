@@ -35,6 +35,7 @@ class FakePeer:
         self.sent: list[Mapping[str, object]] = []
         self.candidates: list[tuple[str | None, str | None]] = []
         self.closed: list[str] = []
+        self.closed_why: str | None = None
 
     def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
         pass
@@ -44,6 +45,7 @@ class FakePeer:
 
     async def close(self, why: str) -> None:
         self.closed.append(why)
+        self.closed_why = self.closed_why or why
         self.audio.close()
         self.messages.close()
 

@@ -13,6 +13,7 @@ from visavis.runtime.events import (
     AudioCommitted,
     CameraChanged,
     CancelRequested,
+    ConversationRequested,
     Event,
     ItemAudioBegun,
     ItemCreated,
@@ -39,6 +40,7 @@ def text_item(text: object, kind: str = "input_text") -> dict[str, object]:
         ({"type": "input_audio_buffer.commit"}, AudioCommitted()),
         ({"type": "input_audio_buffer.clear"}, AudioCleared()),
         ({"type": "visavis.camera", "is_on": False}, CameraChanged(False)),
+        ({"type": "visavis.conversation.replay"}, ConversationRequested()),
         ({"type": "conversation.item.retrieve", "item_id": "i"}, ItemRequested("i")),
         ({"type": "conversation.item.delete", "item_id": "i"}, ItemDeleted("i")),
         (

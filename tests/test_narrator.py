@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from runtime_fakes import told
 
-from visavis.runtime.effects import Effect
+from visavis.runtime.effects import Effect, Emit
 from visavis.runtime.errors import BadInput
 from visavis.runtime.items import KEPT_ITEMS
 from visavis.runtime.narrator import Narrator
@@ -82,3 +84,32 @@ def test_a_spoken_utterance_is_told_in_order() -> None:
     assert kinds(narrator.not_transcribed("u", "no memory")) == [
         "conversation.item.input_audio_transcription.failed"
     ]
+
+
+def test_the_conversation_is_told_again_in_parts_without_its_pictures() -> None:
+    narrator = Narrator("sess_1")
+    narrator.typed("a", "x" * 40_000)
+    narrator.created(
+        "b",
+        {
+            "type": "message",
+            "content": [
+                {"type": "input_text", "text": "y" * 40_000},
+                {"type": "input_image", "image_url": "data:..."},
+            ],
+        },
+    )
+    first, last = (cast(Emit, effect).message for effect in narrator.replay())
+    assert [first["type"], last["type"]] == 2 * ["visavis.conversation.items"]
+    assert (first["is_last"], last["is_last"], last["state"]) == (False, True, "listening")
+    (told,) = cast(list[dict[str, object]], first["items"])
+    assert told["id"] == "a"
+    (told,) = cast(list[dict[str, object]], last["items"])
+    assert cast(list[object], told["content"])[1] == {"type": "input_image"}
+    kept = narrator.items.get("b")
+    assert kept is not None and "data:" in str(kept.item)
+
+
+def test_an_empty_conversation_is_told_as_such() -> None:
+    (told,) = Narrator("sess_1").replay()
+    assert isinstance(told, Emit) and told.message["items"] == [] and told.message["is_last"]

@@ -399,13 +399,17 @@ def test_a_client_that_lost_its_connection_finds_its_conversation_again() -> Non
             assert (await event(second))["message"] == {"type": "one"}
             await say(second, {"type": "two"})
             assert (await event(second))["message"] == {"type": "two"}
-            header = {"Visavis-Resume": token}
+            # A token is good once: the client was given another.
+            status, error = await turned_away(it.url(), token)
+            assert (status, error["code"]) == (1008, "resume_token_invalid")
+            header = {"Visavis-Resume": resumed["token"]}
             async with connect(it.url(), additional_headers=header) as third:  # and once more
-                resumed = await event(third)
-                assert resumed["replayed"] == 5
+                again = await event(third)
+                assert again["replayed"] == 5
                 assert (await event(third))["event_id"] == created["event_id"]
+                assert len({token, resumed["token"], again["token"]}) == 3
         await it.until_sessions(0)
-        status, error = await turned_away(it.url(), token)
+        status, error = await turned_away(it.url(), again["token"])
         assert (status, error["code"]) == (1008, "resume_session_ended")
         assert "the client closed the connection" in error["message"]
         status, error = await turned_away(it.url(), "made-up")

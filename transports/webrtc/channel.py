@@ -65,6 +65,10 @@ class Channel:
 
         self._flush()
 
+    def detach(self) -> None:
+        """The client is gone; what is told it meanwhile waits for the channel it comes back with."""
+        self._channel = None
+
     def send(self, message: Mapping[str, object]) -> None:
         """Queue a message. A client that leaves too much unread is given up."""
         if self._is_closed:

@@ -1,7 +1,8 @@
 """A WebRTC peer as the runtime sees it: mailboxes in, playout and messages out.
 
 The conversation belongs to the peer, the network to its link: when the client connects again, the
-mailboxes, the position in the audio and what is being said live on.
+mailboxes, the position in the audio and what is being said live on. A client that may return is
+waited for when its connection is gone; what was being said to it is cut at what it heard.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aiortc import MediaStreamTrack, RTCDataChannel
 from aiortc.mediastreams import MediaStreamError
 
 from ...runtime.errors import BadInput
+from ...runtime.events import RateLimit
 from ...runtime.frames import AudioChunk, VideoFrame
 from ...runtime.ledger import Histogram
 from ...runtime.mailboxes import Bounded, Latest
@@ -24,6 +26,7 @@ from ...runtime.message_guard import MessageGuard
 from ...runtime.protocols import Playout
 from ...runtime.settings import WebrtcSettings
 from ..dialects import Dialect
+from ..grace import Grace
 from ..jitter_buffer import JitterCounts, JitterLimits
 from ..media_threads import media_threads
 from ..picture_limits import PictureLimits
@@ -137,6 +140,11 @@ class Peer:
         self._closing: asyncio.Task[None] | None = None
         self._negotiating = asyncio.Lock()
         self._companions: set[Peer] = set()
+        self._grace = Grace(self._give_up)
+        self._was_connected = False
+        self._lost_links: set[asyncio.Task[None]] = set()
+        self.on_connected: Callable[[], None] = lambda: None
+        """Called whenever a connection is up."""
         self.closed_why: str | None = None
         """Why the peer is gone; None while it lives."""
         self.audio: Bounded[AudioChunk] = Bounded(audio_chunks)
@@ -179,6 +187,10 @@ class Peer:
         except BaseException:
             await link.close()
             raise
+        if self._closing is not None:
+            await link.close()
+        self._check_open()
+        self._grace.end()
         before, self._link = self._link, link
         self._candidates = len(offer.candidates)
         self._deadline = self._now() + self._settings.ice_timeout_s
@@ -204,6 +216,21 @@ class Peer:
                 self._candidates = len(offer.candidates)
                 return await self._link.renegotiate(offer, self._settings.ice_timeout_s)
             return await self.connect(offer)
+
+    def may_return(self) -> None:
+        """From now on a client that is gone may come back within `webrtc.resume_s`."""
+        self._grace.seconds = self._settings.resume_s
+
+    async def resume(self, offer_sdp: str) -> str:
+        """The client is back, and knows of its connection before nothing any more: the answer's SDP.
+        Raises `BadInput`; everything is as it was then."""
+        async with self._negotiating:
+            self._check_open()
+            is_early = self._link is not None  # the news of its end is not here yet
+            text = await self.connect(check_offer(offer_sdp, SdpLimits.of(self._settings)))
+            if is_early:
+                self._interrupt()
+            return text
 
     async def restart_ice(self, ufrag: str, pwd: str, candidates: Sequence[str] = ()) -> str:
         """The client has a new network and says only its ICE credentials and candidates
@@ -262,6 +289,10 @@ class Peer:
         """From now on `guard` is asked about every message, and told of all that is refused."""
         self._channel.guard = guard
 
+    def limits(self) -> Sequence[RateLimit]:
+        """What the client may still send."""
+        return () if self._channel.guard is None else self._channel.guard.limits()
+
     def send(self, message: Mapping[str, object]) -> None:
         self._channel.send(message)
 
@@ -274,6 +305,7 @@ class Peer:
     async def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._grace.end()
         self.audio.close()
         self.video.close()
         self.messages.close()
@@ -286,6 +318,7 @@ class Peer:
             await companion.close("the conversation ended")
         if self._link is not None:
             await self._link.close()
+        await asyncio.gather(*self._lost_links, return_exceptions=True)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -335,11 +368,13 @@ class Peer:
         if link is not self._link:
             return
         if state == "connected":
+            self._was_connected = True
             self._hello()
+            self.on_connected()
         elif state == "failed":
-            self._give_up("the connection failed")
+            self._lost("the connection failed")
         elif state == "closed":
-            self._give_up("the client closed the connection")
+            self._lost("the client closed the connection")
 
     def _watch(self) -> None:
         """Look for signs of life; a client that shows none is gone."""
@@ -348,12 +383,33 @@ class Peer:
             silent_s = now - link.heard_at
             if link.state != "connected" and now > self._deadline:
                 limit = self._settings.ice_timeout_s
-                self._give_up(f"the client could not be reached within {limit:g} s")
-                return
-            if link.state == "connected" and silent_s > self._settings.disconnected_s:
-                self._give_up(f"the client vanished: nothing was heard for {silent_s:.0f} s")
-                return
-        self._timer = self._loop.call_later(WATCH_S, self._watch)
+                self._lost(f"the client could not be reached within {limit:g} s")
+            elif link.state == "connected" and silent_s > self._settings.disconnected_s:
+                self._lost(f"the client vanished: nothing was heard for {silent_s:.0f} s")
+        if self._closing is None:
+            self._timer = self._loop.call_later(WATCH_S, self._watch)
+
+    def _lost(self, why: str) -> None:
+        """The connection is gone, and the client, unless it may come back."""
+        if self._closing is not None:
+            return
+        if not self._was_connected or not self._grace.begin(why):
+            self._give_up(why)
+            return
+        log.info("connection lost", extra={"why": why})
+        link, self._link = self._link, None
+        self._channel.detach()
+        self._interrupt()
+        if link is not None:
+            task = self._loop.create_task(link.close(), name="close lost link")
+            self._lost_links.add(task)
+            task.add_done_callback(self._lost_links.discard)
+
+    def _interrupt(self) -> None:
+        """Nobody listens and nobody speaks: as if the client had asked for silence, and taken back
+        the half of a sentence."""
+        self.messages.put({"type": "output_audio_buffer.clear"})
+        self.messages.put({"type": "input_audio_buffer.clear"})
 
     def _give_up(self, why: str) -> None:
         if self._closing is None:

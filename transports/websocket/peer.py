@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import cast
 
 from ...runtime import messages
 from ...runtime.audio_path import AudioFormat, AudioPath
 from ...runtime.errors import BadInput
+from ...runtime.events import RateLimit
 from ...runtime.frames import AudioChunk, Pcm, VideoFrame
 from ...runtime.mailboxes import Bounded, Latest
 from ...runtime.message_guard import MessageGuard, Verdict
 from ...runtime.protocols import Playout
 from ...runtime.settings import WebsocketSettings
 from .. import json_messages
+from ..grace import Grace
 from ..media_threads import MediaThreads, media_threads
 from .connection import carry, farewell
 from .hearing import AppendedAudio
@@ -73,12 +76,12 @@ class WebSocketPeer:
         self._stop = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._grace = Grace(
+            partial(self._end, code=NORMAL), settings.resume_s if is_extended else 0.0
+        )
         self._closing = Closing(NORMAL, "")
         self.closed_why: str | None = None
         """Why the peer is gone; None while it lives."""
-        self.on_closed: Callable[[], None] = lambda: None
-        """Called once, when the peer is gone."""
         self.refused = 0
         """Messages of the client that were answered by an error here."""
         self.audio: Bounded[AudioChunk] = Bounded(1)
@@ -97,6 +100,10 @@ class WebSocketPeer:
     def guard_messages(self, guard: MessageGuard) -> None:
         """From now on every message is counted."""
         self._guard = guard
+
+    def limits(self) -> Sequence[RateLimit]:
+        """What the client may still send."""
+        return () if self._guard is None else self._guard.limits()
 
     # What the connection calls
 
@@ -141,9 +148,7 @@ class WebSocketPeer:
         self._at_start.append(message)
 
     async def _take_over(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._grace.end()
         if not self._free.is_set():
             self._closing = Closing(GOING_AWAY, "the client connected again elsewhere")
             self._stop.set()
@@ -190,16 +195,12 @@ class WebSocketPeer:
         """The connection is over; the conversation is, too, unless the client may come back."""
         if self.closed_why is not None:
             return
-        if ended.is_dropped and self._is_extended and self._settings.resume_s > 0:
-            log.info("connection lost", extra={"code": ended.code})
-            self._timer = self._loop.call_later(self._settings.resume_s, self._give_up)
-            return
         how = "lost its" if ended.is_dropped else "closed the"
-        self._end(f"the client {how} connection ({ended.code})", NORMAL)
-
-    def _give_up(self) -> None:
-        self._timer = None
-        self._end(f"the client did not come back within {self._settings.resume_s:g} s", NORMAL)
+        why = f"the client {how} connection ({ended.code})"
+        if ended.is_dropped and self._grace.begin(why):
+            log.info("connection lost", extra={"code": ended.code})
+        else:
+            self._end(why, NORMAL)
 
     def _overflowed(self, waiting: int) -> None:
         self._end(
@@ -267,9 +268,7 @@ class WebSocketPeer:
             return
         self.closed_why = why
         self._closing = Closing(code, why)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._grace.end()
         self.audio.close()
         self.video.close()
         self.messages.close()
@@ -278,7 +277,6 @@ class WebSocketPeer:
         self._stop.set()
         if self._free.is_set():
             self._outbox.close()
-        self.on_closed()
 
     def _reason(self) -> str:
         """Of a close frame: at most 123 bytes."""
