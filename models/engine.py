@@ -45,6 +45,15 @@ WATCH_S = 1.0
 """Seconds between two looks at the thread and at who holds the slots."""
 
 
+def overloaded(name: str, retry_after_s: float) -> EngineFull:
+    """What is said at the top of the overload ladder."""
+    return EngineFull(
+        f"{name} has more work than it can do in time: come again in "
+        f"{retry_after_s:.0f} s, or lower engine.slots to what this machine can carry",
+        retry_after_s=retry_after_s,
+    )
+
+
 class ThreadedEngine:
     """Implements the runtime's `Engine`. `await ready()` before the first `open`, `await stop()`
     at the end; everything is called on the event loop it was made with."""
@@ -185,11 +194,7 @@ class ThreadedEngine:
             raise EngineDied(f"{self._name} takes no conversation ({self._death}): restart it")
         if self.metrics.rung >= Rung.REFUSE:
             self.metrics.refused += 1
-            raise EngineFull(
-                f"{self._name} has more work than it can do in time: come again in "
-                f"{self._retry_after_s:.0f} s, or lower engine.slots to what this machine can carry",
-                retry_after_s=self._retry_after_s,
-            )
+            raise overloaded(self._name, self._retry_after_s)
         self._free_the_gone()
         slot = self._table.open(deliver)
         self._inbox.put(Open(slot))
@@ -211,11 +216,20 @@ class ThreadedEngine:
         """A picture that waits is dropped when the camera goes off."""
         self._order(Camera(slot, is_on))
 
-    def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
+    def start(
+        self,
+        slot: Slot,
+        turn: int,
+        text: str | None,
+        tail_pts: int | None,
+        asked: float | None = None,
+    ) -> None:
         """Audio up to `tail_pts` that came in before is heard first (all of it when None). A
-        shadow that is still there is retracted; a committed answer is decoded to its end first."""
+        shadow that is still there is retracted; a committed answer is decoded to its end first.
+        `asked` is when it was wanted, where that was not just now (monotonic seconds)."""
         self._table.admit_turn(slot, turn)
-        self._order(Start(slot, turn, text, tail_pts, self._clock.now()))
+        asked = self._clock.now() if asked is None else asked
+        self._order(Start(slot, turn, text, tail_pts, asked))
 
     def retract(self, slot: Slot, turn: int) -> None:
         """Nothing of this turn is delivered after this call."""

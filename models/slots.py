@@ -63,7 +63,11 @@ class SlotTable:
                 slot = Slot(index, self._generations[index])
                 self._tenants[index] = _Tenant(slot, _held(deliver))
                 return slot
-        raise EngineFull(
+        raise self.refusal()
+
+    def refusal(self) -> EngineFull:
+        """What is said where no slot is free."""
+        return EngineFull(
             f"all {len(self._tenants)} conversations the engine has room for are taken: "
             f"come again in {self._retry_after_s:.0f} s, or raise engine.slots",
             retry_after_s=self._retry_after_s,
