@@ -8,6 +8,15 @@ END, ASK, WAIT, SILENT, CAMERA_OFF = range(5)
 MARKS = ("<end>", "<ask>", "<wait>", "<silent>", "<camera off>")
 """Not words: the answer is over; answer now; the person is not finished; nothing to answer; no eyes."""
 
+NOTE = "<note>"
+"""What is seen now is put into words that stay when the picture is gone; never part of an answer."""
+
+TIME, DATE, REMEMBER, RECALL = "<time>", "<date>", "<remember>", "<recall>"
+"""An answer that begins with one of these is not said: it calls a tool."""
+
+MAYBE = "maybe"
+"""Stands before the word that states a fact where the model is not sure of it."""
+
 
 class Lexicon:
     """Words to indices and back. `words` begins with MARKS."""
@@ -25,6 +34,9 @@ class Lexicon:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._index
 
     def encode(self, words: Sequence[str]) -> list[int]:
         """Indices of words; KeyError names one that is not there."""

@@ -8,7 +8,7 @@ from visavis.models import tensors
 from visavis.models.config import NANO
 from visavis.models.decoder import Watch
 from visavis.models.training.decoder_teacher import LOOKING_LAYERS, DecoderTeacher
-from visavis.models.training.language import Intent, question_words
+from visavis.models.training.intents import Intent, question_words
 from visavis.models.training.scenes import Item
 from visavis.models.training.stories import Story
 

@@ -8,25 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visavis.models.training.language import (
-    ANSWER_WORDS,
-    DARK,
+from visavis.models.training.asking import ask, pair
+from visavis.models.training.intents import (
     FAMILIES,
-    Exchange,
+    WORLDLY,
     Intent,
-    ask,
-    detokenize,
-    is_right,
-    listing,
-    named_fact,
-    pair,
     question_text,
-    respond,
-    tokenize,
     understand,
 )
+from visavis.models.training.judging import is_right, named_fact
 from visavis.models.training.phrasings import Split
+from visavis.models.training.recalling import respond
+from visavis.models.training.replies import Exchange, listing
 from visavis.models.training.scenes import Card, Item, Scene, random_scene
+from visavis.models.training.wording import ANSWER_WORDS, DARK, detokenize, tokenize
 from visavis.models.typed_text import normalize
 
 RED_CIRCLE = Item("circle", "red", 0.2, 0.5, 0.3)
@@ -109,7 +104,7 @@ def test_a_symbol_nobody_can_tell_apart_is_asked_for_by_its_kind(symbol: str) ->
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - WORLDLY))
 def test_questions_are_understood_as_they_were_meant(family: str, split: Split) -> None:
     rng = random.Random(f"{family} {split}")
     candidates = scenes(5, 60)
@@ -117,8 +112,10 @@ def test_questions_are_understood_as_they_were_meant(family: str, split: Split) 
         scene = rng.choice(candidates)
         try:
             exchange = ask(scene, rng, split, family)
-        except ValueError:  # the colour of a card is not asked about
-            assert scene.card is not None
+        except (
+            ValueError
+        ):  # neither the colour of a card is asked about nor the smaller of two twins
+            assert scene.card is not None or family == "size"
             continue
         assert understand(exchange.question).family == family
         assert respond(exchange.question, scene) == exchange
@@ -150,7 +147,7 @@ def test_test_questions_are_never_training_questions() -> None:
 
 
 def test_the_vocabulary_holds_every_answer_and_answers_survive_tokens() -> None:
-    assert len(ANSWER_WORDS) == len(set(ANSWER_WORDS)) <= 160
+    assert len(ANSWER_WORDS) == len(set(ANSWER_WORDS)) <= 200
     for exchange in exchanges(3, 3000):
         tokens = tokenize(exchange.answer)
         assert set(tokens) <= set(ANSWER_WORDS)
@@ -198,7 +195,7 @@ def test_judging_goes_by_the_facts(key: str, family: str, answer: str, right: bo
 def test_families_and_their_answers_are_balanced() -> None:
     asked = exchanges(5, 4000)
     families = Counter(exchange.family for exchange in asked)
-    assert set(families) == {*FAMILIES, "dark"}
+    assert set(families) == {*FAMILIES, "dark"} - WORLDLY
     assert max(families.values()) < 0.25 * len(asked)
     exists = Counter(e.key for e in asked if e.family == "exists")
     assert 0.43 < exists["yes"] / exists.total() < 0.57
@@ -279,7 +276,6 @@ def test_each_word_of_a_list_is_about_the_things_it_names() -> None:
         ("what colour is this", "I see red and blue.", ""),
         ("how many are there", "There are three.", "three"),
         ("which letter is that", "It is the letter B.", "B"),
-        ("is there a star", "No.", "no"),
         ("what shape is it", "They are hearts.", "heart"),
         ("hello", "Hello!", ""),
     ],
@@ -287,3 +283,15 @@ def test_each_word_of_a_list_is_about_the_things_it_names() -> None:
 def test_an_answer_names_one_fact_or_none(question: str, answer: str, named: str) -> None:
     family = understand(question).family
     assert named_fact(Exchange(question, answer, family, ""), answer) == named
+
+
+def test_an_answer_to_yes_or_no_names_its_first_word() -> None:
+    for asked in ("is there a star", "is the star left of the heart"):
+        exchange = Exchange(asked, "No.", understand(asked).family, "no")
+        assert named_fact(exchange, "Yes.") == "yes"
+
+
+def test_maybe_does_not_make_an_answer_wrong() -> None:
+    exchange = Exchange("what colour is this", "It is red.", "colour", "red")
+    assert is_right(exchange, "It is maybe red.")
+    assert not is_right(exchange, "It is maybe blue.")

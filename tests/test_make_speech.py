@@ -63,11 +63,11 @@ def test_training_mixes_engines_voices_and_virtual_speakers() -> None:
     rng = random.Random(1)
     plans = [plan(rng, "train") for _ in range(2000)]
     engines = Counter(item.engine for item in plans)
-    assert 0.35 < engines["espeak"] / 2000 < 0.45
-    assert 0.30 < engines["flite"] / 2000 < 0.40
+    assert 0.27 < engines["espeak"] / 2000 < 0.37
+    assert 0.37 < engines["flite"] / 2000 < 0.47
     assert 0.20 < engines["festival"] / 2000 < 0.30
-    assert 0.2 < sum(item.speaker is not None for item in plans) / 2000 < 0.35
-    assert len({item.voice for item in plans if item.engine == "espeak"}) > 200
+    assert 0.35 < sum(item.speaker is not None for item in plans) / 2000 < 0.47
+    assert len({item.voice for item in plans if item.engine == "espeak"}) > 190
     assert 0.05 < sum(bool(item.pauses_s) for item in plans) / 2000 < 0.15
 
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from visavis.models.training.language import phrasings
+from visavis.models.training.intents import phrasings
 from visavis.models.training.phrasings import CHATTER, PLACE_FORMS, TOPICS
 from visavis.models.typed_text import normalize
 

@@ -10,12 +10,13 @@ import pytest
 from training_fakes import write_heard, write_scenes
 
 from visavis.models.config import NANO
-from visavis.models.lexicon import ASK, END, SILENT, WAIT, Lexicon
+from visavis.models.lexicon import ASK, END, NOTE, SILENT, WAIT, Lexicon
 from visavis.models.spelling import unspell
 from visavis.models.training.heard import HeardPool
-from visavis.models.training.language import ANSWER_WORDS, Intent, question_words
+from visavis.models.training.intents import WORLDLY, Intent, question_words
 from visavis.models.training.stories import IGNORED, Stories, Story, misheard
 from visavis.models.training.train_vision import Pictures
+from visavis.models.training.wording import ANSWER_WORDS
 
 LEXICON = Lexicon.of(ANSWER_WORDS)
 
@@ -80,7 +81,7 @@ def test_a_question_points_at_the_middles_of_what_it_is_about(pictures: Pictures
         story = writer.write(3)
         for asked in story.asked:
             before = [(start, image) for start, image in story.pictures if start < asked.at]
-            if not asked.relevant:
+            if not asked.relevant or asked.intent.family in WORLDLY:
                 continue
             start, image = before[-1]
             scene = pictures.scenes[image]
@@ -127,3 +128,43 @@ def test_an_unfinished_question_may_come_at_any_turn(pictures: Pictures) -> None
         turns[last].add(sum(index == ASK for _, index in story.words))
     assert turns[WAIT] == turns[END] == {1, 2, 3, 4}
     assert 1 in turns[SILENT]
+
+
+def test_what_is_over_is_noted_and_pointed_at(pictures: Pictures) -> None:
+    """A question about the past points at the note, or the sounds, that its answer rests on."""
+    writer = Stories(pictures, LEXICON, NANO, random.Random(8), None)
+    (mark,) = LEXICON.encode([NOTE])
+    families: set[str] = set()
+    for _ in range(600):
+        story = writer.write(4)
+        words = dict(story.words)
+        typed = {at: unspell(letters) for at, letters in story.typed}
+        for asked in story.asked:
+            family = asked.intent.family
+            if family in ("memory", "motion", "change") and asked.relevant:
+                assert words[asked.relevant[0]] == mark
+                assert words[asked.relevant[-1]] == END
+                families.add(family)
+            if family == "sound" and asked.relevant:
+                heard = " ".join(typed[at] for at in asked.relevant)
+                assert (asked.intent.name or "") in heard
+                assert heard.split()[0] in ("loud", "soft")
+                families.add(family)
+    assert families == {"memory", "motion", "change", "sound"}
+
+
+def test_a_note_of_what_is_seen_is_taught_and_one_of_the_past_is_not() -> None:
+    story = Story()
+    assert story.note(9, [10, 11], is_seen=True) == range(4)
+    assert story.words == [(0, 9), (1, 10), (2, 11), (3, END)]
+    assert story.targets == [(0, 10), (1, 11), (2, END)]
+    past = Story()
+    past.note(9, [10, 11], is_seen=False)
+    assert past.words == story.words and not past.targets
+
+
+def test_nobody_is_taught_to_say_maybe_but_what_follows_it() -> None:
+    story = Story()
+    story.answer([7, 99, 8], maybe=99)
+    assert [index for _, index in story.words] == [ASK, 7, 99, 8, END]
+    assert story.targets == [(0, 7), (1, 8), (2, 8), (3, END)]

@@ -15,11 +15,12 @@ from torch import Tensor
 from ..decoder import FusedDecoder
 from ..embedded import Embedded
 from ..lexicon import Lexicon
-from ..training.language import ask, tokenize
+from ..training.asking import ask
 from ..training.stories import Story
 from ..training.train_audio import Utterances
 from ..training.train_fused import laid, seen
 from ..training.train_vision import Pictures
+from ..training.wording import tokenize
 from ..weights import EmbeddedModel
 from .questions import finish, spoken
 from .records import share

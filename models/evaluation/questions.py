@@ -18,7 +18,9 @@ from rich.progress import track
 
 from ...runtime.events import Head
 from ..embedded import Embedded
-from ..training.language import Exchange, ask, is_right, named_fact, pair
+from ..training.asking import ask, pair
+from ..training.judging import is_right, named_fact
+from ..training.replies import Exchange
 from ..training.train_audio import Utterances
 from ..training.train_vision import Pictures
 from .records import Record

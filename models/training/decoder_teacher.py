@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..decoder import Watch
-from .language import question_words
+from .intents import question_words
 from .phrasings import PLACE_FORMS, TOPICS
 from .scenes import COLORS, SHAPES, Item, place_of
 from .stories import Asked, Story

@@ -17,7 +17,8 @@ from ..lexicon import Lexicon
 from ..networks import shipped
 from ..weights import EmbeddedModel, save
 from ..word_search import Dictionary
-from .language import ANSWER_WORDS, question_text
+from .intents import question_text
+from .wording import ANSWER_WORDS
 
 PARTS = (
     ("vision", "vision", "vision"),

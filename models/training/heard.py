@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ..audio_encoder import AudioEncoder
 from ..compress import runs_of
 from ..config import NANO
 from ..spelling import word_spans
+from .intents import understand
 from .train_audio import Utterances, padded
 
 
@@ -53,6 +55,7 @@ class HeardPool:
     def __init__(self, folder: Path, split: str) -> None:
         self.folder, self.split = folder, split
         self.items: list[Heard] = []
+        self.of_family: dict[str, list[Heard]] = {}
         self._known: dict[str, int] = {}
         self.refresh()
 
@@ -63,11 +66,23 @@ class HeardPool:
         if found != self._known:
             self._known = found
             self.items = [item for path in paths for item in _read(path)]
+            self.of_family = {}
+            for item in self.items:
+                self.of_family.setdefault(understand(item.text).family, []).append(item)
         return len(self.items)
 
-    def draw(self, rng: random.Random) -> Heard:
-        """Any utterance."""
-        return rng.choice(self.items)
+    def draw(self, rng: random.Random, families: Collection[str] = ()) -> Heard | None:
+        """Any utterance (of these families); None where there is none."""
+        pools = [self.items] if not families else [self.of_family.get(f, []) for f in families]
+        count = sum(map(len, pools))
+        if count == 0:
+            return None
+        at = rng.randrange(count)
+        for pool in pools:
+            if at < len(pool):
+                return pool[at]
+            at -= len(pool)
+        return None
 
 
 def _read(path: Path) -> list[Heard]:

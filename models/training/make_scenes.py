@@ -25,7 +25,7 @@ from .phrasings import Split
 from .scenes import Scene, random_scene
 
 FOLDER: Final = Path("build/data/scenes")
-SHARDS: Final[dict[Split, int]] = {"train": 100, "test": 2}
+SHARDS: Final[dict[Split, int]] = {"train": 130, "test": 4}
 PER_SHARD: Final = 1024
 
 
@@ -94,8 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Render what is missing, with a progress bar."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--train", type=int, default=SHARDS["train"], help="shards (default 100)")
-    parser.add_argument("--test", type=int, default=SHARDS["test"], help="shards (default 2)")
+    parser.add_argument("--train", type=int, default=SHARDS["train"], help="shards (default 130)")
+    parser.add_argument("--test", type=int, default=SHARDS["test"], help="shards (default 4)")
     options = parser.parse_args(arguments)
     wanted: list[tuple[Split, int]] = []
     wanted.extend(("test", index) for index in range(options.test))

@@ -29,7 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from . import rooms, speakers, speech
 from .dsp import RATE, Pcm, to_int16
-from .language import question_text
+from .intents import question_text
 from .speakers import Speaker
 from .speech import FestivalLine, Manner
 from .words import COMMON_WORDS
@@ -115,7 +115,7 @@ def plan(rng: random.Random, split: str) -> Plan:
         engine, voice = "flite", speech.UNSEEN_FLITE_VOICE
         manner = Manner(tempo=_log_uniform(rng, 0.9, 1.15))
     else:
-        engine = rng.choices(("espeak", "flite", "festival"), (40, 35, 25))[0]
+        engine = rng.choices(("espeak", "flite", "festival"), (32, 42, 26))[0]
         # a test hears people at their ease, training also those in a hurry
         pace = (0.75, 1.3) if split == "train" else (0.85, 1.15)
         warp = _log_uniform(rng, 0.82, 1.22) if rng.random() < 0.7 else 1.0
@@ -134,7 +134,7 @@ def plan(rng: random.Random, split: str) -> Plan:
             manner = Manner(_log_uniform(rng, 0.7, 1.5), _log_uniform(rng, *pace), warp)
         if (
             split == "train"
-            and rng.random() < {"espeak": 0.1, "flite": 0.38, "festival": 0.38}[engine]
+            and rng.random() < {"espeak": 0.1, "flite": 0.55, "festival": 0.55}[engine]
         ):
             manner = Manner(tempo=manner.tempo)  # the vocoder moves pitch and formants instead
             speaker = Speaker(

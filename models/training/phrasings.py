@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from .phrasings_context import CONTEXT_TOPICS
+
 Split = Literal["train", "test"]
 
 # Ways to say a place; the first is the one used in answers.
@@ -21,6 +23,7 @@ PLACE_FORMS: Final[dict[str, tuple[str, ...]]] = {
 # Each topic: its family and its phrasings. (a|b|) is a choice, possibly empty. <shape>, <shapes>,
 # <colour> and <place> are filled in. A phrasing that begins with * is held out of training.
 TOPICS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    **CONTEXT_TOPICS,
     "colour": (
         "colour",
         (

@@ -311,8 +311,8 @@ def _lighting(rng: random.Random, colors: frozenset[str]) -> Lighting:
 
 def random_scene(rng: random.Random) -> Scene:
     """A scene of any kind, in the shares that give every family of questions its pictures."""
-    kinds = ("one", "same", "mixed", "card", "dark", "empty")
-    kind = rng.choices(kinds, (30, 14, 26, 20, 5, 5))[0]
+    kinds = ("one", "same", "mixed", "sizes", "card", "dark", "empty")
+    kind = rng.choices(kinds, (26, 11, 22, 16, 16, 4, 5))[0]
     match kind:
         case "card":
             return card_scene(rng, rng.choice(SYMBOLS))
@@ -325,6 +325,10 @@ def random_scene(rng: random.Random) -> Scene:
         case "same":
             alike = (rng.choice(SHAPES), rng.choice(COLORS))
             return objects_scene(rng, [alike] * rng.choices((2, 3, 4, 5), (2, 3, 4, 6))[0])
+        case "sizes":
+            n = rng.choices((2, 3), (3, 1))[0]
+            named = [(rng.choice(SHAPES), rng.choice(COLORS)) for _ in range(n)]
+            return objects_scene(rng, named, sizes=_DIFFERENT[n])
         case _:
             n = rng.choices((2, 3, 4, 5), (5, 4, 3, 1))[0]
             shapes = [rng.choice(SHAPES) for _ in range(n)]
@@ -338,11 +342,15 @@ def random_scene(rng: random.Random) -> Scene:
 
 
 def objects_scene(
-    rng: random.Random, named: list[tuple[str, str]], place: str | None = None
+    rng: random.Random,
+    named: list[tuple[str, str]],
+    place: str | None = None,
+    sizes: tuple[tuple[float, float], ...] | None = None,
 ) -> Scene:
-    """A scene of these (shape, colour) objects; `place` puts a single one there."""
+    """A scene of these (shape, colour) objects; `place` puts a single one there; `sizes` are the
+    bounds of each one's height, which are alike otherwise."""
     aspect = _aspect(rng)
-    spots = _spots(rng, len(named), aspect, place)
+    spots = _spots(rng, len(named), aspect, place) if sizes is None else _sized(rng, sizes, aspect)
     shade = {color: object_rgb(color, rng) for _, color in named}  # alike objects look alike
     items = tuple(
         Item(shape, color, x, y, size, rng.uniform(-12, 12), shade[color])
@@ -404,6 +412,10 @@ _SIZES: Final = {
     4: (0.17, 0.28),
     5: (0.15, 0.25),
 }
+_DIFFERENT: Final = {
+    2: ((0.16, 0.24), (0.36, 0.50)),
+    3: ((0.14, 0.17), (0.23, 0.27), (0.37, 0.44)),
+}
 _REACH: Final = 0.58  # from the centre of an object to its farthest point, in sizes
 _GAP: Final = 0.03  # between two objects and to the edge, of the height
 
@@ -428,6 +440,18 @@ def _spots(rng: random.Random, n: int, aspect: float, place: str | None) -> list
     angles = [turn + 2 * math.pi * i / n for i in range(n)]
     radius = 0.3 if n > 1 else 0.0
     return [(0.5 + radius * math.cos(a) / aspect, 0.5 + radius * math.sin(a), low) for a in angles]
+
+
+def _sized(
+    rng: random.Random, bounds: tuple[tuple[float, float], ...], aspect: float
+) -> list[_Spot]:
+    """Places for objects of clearly different heights."""
+    while True:
+        sizes = [rng.uniform(low, high) for low, high in reversed(bounds)]
+        spots = _scatter(rng, sizes, aspect)
+        if len(spots) == len(bounds):
+            rng.shuffle(spots)
+            return spots
 
 
 def _scatter(rng: random.Random, sizes: list[float], aspect: float) -> list[_Spot]:

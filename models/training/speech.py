@@ -340,10 +340,27 @@ def _read_wave(path: Path) -> Pcm:
 def festival(lines: Sequence[FestivalLine]) -> list[Pcm]:
     """Speak all `lines` in one festival process (0.2 s to start); results in the order given.
 
-    Raises EngineError when festival or a voice is not installed.
+    A line at which festival broke off, as it now and then does, is spoken again in a process of its
+    own. Raises EngineError when festival or a voice is not installed.
     """
     if not lines:
         return []
+    spoken, _ = _spoken_by_festival(lines)
+    made: list[Pcm] = []
+    for line, audio in zip(lines, spoken, strict=True):
+        if audio is None:
+            (audio,), trouble = _spoken_by_festival([line])
+            if audio is None:
+                raise EngineError(
+                    f"festival said nothing for {line.text!r} with {line.voice} ({trouble}); "
+                    "are festvox-kallpc16k, festvox-kdlpc16k and festvox-us-slt-hts installed?"
+                )
+        made.append(audio)
+    return made
+
+
+def _spoken_by_festival(lines: Sequence[FestivalLine]) -> tuple[list[Pcm | None], str]:
+    """What one process made of each line (None: nothing), and how it ended."""
     with tempfile.TemporaryDirectory(prefix="visavis-festival-") as name:
         folder = Path(name)
         script = folder / "lines.scm"
@@ -357,14 +374,9 @@ def festival(lines: Sequence[FestivalLine]) -> list[Pcm]:
                 "the program festival is not on the PATH: install it, on Debian and Ubuntu with "
                 "`apt-get install festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts`"
             ) from problem
-        made: list[Pcm] = []
-        for place, line in enumerate(lines):
-            path = folder / f"{place}.wav"
-            if not path.exists():
-                raise EngineError(
-                    f"festival said nothing for {line.text!r} with {line.voice} "
-                    f"(exit {done.returncode}): {done.stderr.strip()[-400:] or 'no message'}; "
-                    "are festvox-kallpc16k, festvox-kdlpc16k and festvox-us-slt-hts installed?"
-                )
-            made.append(resample(_read_wave(path), 1.0 / line.manner.warp))
-        return made
+        paths = [folder / f"{place}.wav" for place in range(len(lines))]
+        made = [
+            resample(_read_wave(path), 1.0 / line.manner.warp) if path.exists() else None
+            for path, line in zip(paths, lines, strict=True)
+        ]
+        return made, f"exit {done.returncode}: {done.stderr.strip()[-400:] or 'no message'}"

@@ -1,27 +1,34 @@
 """Writes training sequences: short conversations about pictures, as the runtime would lay them out,
 with notes on what each question is about for the teacher.
 
-Pictures may come at any place and may change between questions; questions come typed, as letters
-with a recogniser's faults, or as the trained audio encoder really heard them.
+Pictures may come at any place and may change between questions; of those that left there are notes;
+sounds come as words. Questions come typed, as letters with a recogniser's faults, or as the trained
+audio encoder really heard them.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
 
 from ..config import ModelConfig
-from ..lexicon import ASK, CAMERA_OFF, END, SILENT, WAIT, Lexicon
+from ..lexicon import ASK, CAMERA_OFF, END, MAYBE, NOTE, SILENT, WAIT, Lexicon
 from ..spelling import LETTERS, spell, word_spans
+from .asking import ask, pair
 from .heard import Heard, HeardPool
-from .language import Intent, ask, listing, matching, pair, question_words, tokenize, understand
-from .scenes import Item, Scene
+from .intents import WORLDLY, Intent, phrase, question_words, random_intent, understand
+from .recalling import exchange, followed, opening, random_sound
+from .replies import Exchange, listing, matching
+from .scenes import COLORS, PLACES, SHAPES, Item, Scene
+from .scenes import LETTERS as CAPITALS
 from .train_vision import Pictures
+from .wording import DIGITS, tokenize
 from .words import COMMON_WORDS
+from .world import Sound, World, note_words, sound_words
 
 IGNORED = -100
 
@@ -57,6 +64,10 @@ class Story:
     asked: list[Asked] = field(default_factory=list[Asked])
     spelt: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     """Positions of heard and typed words, and which words they really are."""
+    noted: list[range] = field(default_factory=list[range])
+    """Where the note of each picture before the newest lies (empty: nowhere)."""
+    sounded: list[range] = field(default_factory=list[range])
+    """Where each sound lies."""
 
     def see(self, image: int, tokens: int) -> None:
         """A picture comes in."""
@@ -99,12 +110,23 @@ class Story:
         later = tuple((at + word, patches) for word, patches in listed)
         self.asked.append(Asked(at, at + words + 1, intent, tuple(things), tuple(relevant), later))
 
-    def answer(self, words: Sequence[int]) -> None:
-        """The mark to answer, then the answer, each position knowing what follows."""
+    def answer(self, words: Sequence[int], maybe: int | None = None) -> None:
+        """The mark to answer, then the answer, each position knowing what follows; that is never
+        the word `maybe`, which the engine puts in."""
         said = [ASK, *words]
-        for index, following in zip(said, [*words, END], strict=True):
-            self.word(index, following)
+        for at, index in enumerate(said):
+            following = said[at + 1] if at + 1 < len(said) else END
+            self.word(index, said[at + 2] if following == maybe else following)
         self.word(END)
+
+    def note(self, mark: int, words: Sequence[int], *, is_seen: bool) -> range:
+        """What is seen now, in words, for later; where it is not seen any more (`is_seen`) nothing
+        tells what follows."""
+        start = self.length
+        for index, following in zip([mark, *words], [*words, END], strict=True):
+            self.word(index, following if is_seen else IGNORED)
+        self.word(END)
+        return range(start, self.length)
 
 
 def misheard(text: str, rng: random.Random) -> Heard:
@@ -130,13 +152,30 @@ def misheard(text: str, rng: random.Random) -> Heard:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A question of the grammar, the words it was put in, what is right, and how it was heard (None:
+    """An exchange in a world, with the words the question was put in and how those were heard (None:
     to be typed)."""
 
-    question: str
+    exchange: Exchange
+    intent: Intent
     said: str
-    answer: str
     heard: Heard | None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The objects a question is about, the positions that show them, and, of an answer that lists
+    things, the positions of each (see `Asked`)."""
+
+    things: tuple[Item, ...] = ()
+    relevant: tuple[int, ...] = ()
+    listed: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+
+RECALLED = tuple(sorted(WORLDLY - {"follow-up", "sure"}))
+"""Families that need a past."""
+
+_FACTS = frozenset((*COLORS, *SHAPES, *DIGITS, *CAPITALS, *PLACES, "yes", "no"))
+"""Words that state a fact, which a hedge may stand before."""
 
 
 @cache
@@ -163,27 +202,113 @@ class Stories:
     def _scene(self, image: int | None) -> Scene | None:
         return None if image is None else self.pictures.scenes[image]
 
-    def _question(self, candidates: list[int | None]) -> tuple[int | None, Asking]:
-        """Which picture, and what is asked about it."""
+    # What is asked ----------------------------------------------------------------------------
+
+    def _about_pictures(self, candidates: Sequence[int | None]) -> tuple[int | None, Asking]:
+        """Which picture, and what is asked about it alone."""
         rng = self.rng
         if self.pool is not None and rng.random() < 0.75:
             for _ in range(8):
                 heard = self.pool.draw(rng)
-                if understand(heard.text).family in LEARNED_SOON and rng.random() < 0.6:
+                if heard is None:
+                    break
+                intent = understand(heard.text)
+                if intent.family in LEARNED_SOON and rng.random() < 0.6:
+                    continue
+                if intent.family in WORLDLY:
                     continue
                 found = pair(heard.text, [self._scene(c) for c in candidates], rng)
                 if found is not None:
-                    asking = Asking(heard.text, heard.text, found[1].answer, heard)
-                    return candidates[found[0]], asking
+                    return candidates[found[0]], Asking(found[1], intent, heard.text, heard)
         while True:
             image = rng.choice(candidates)
             try:
-                exchange = ask(self._scene(image), rng)
+                asked = ask(self._scene(image), rng)
             except ValueError:
                 continue
-            said = self._with_a_stranger(exchange.question)
-            spoken = None if rng.random() < 0.3 else misheard(said, rng)
-            return image, Asking(exchange.question, said, exchange.answer, spoken)
+            return image, self._put(asked, understand(asked.question))
+
+    def _put(self, asked: Exchange, intent: Intent) -> Asking:
+        """Typed, or misheard."""
+        said = self._with_a_stranger(asked.question)
+        heard = None if self.rng.random() < 0.3 else misheard(said, self.rng)
+        return Asking(asked, intent, said, heard)
+
+    def _of(self, families: Sequence[str]) -> tuple[Intent, str, Heard | None]:
+        """Something of these families, really heard where that is at hand."""
+        if self.pool is not None and self.rng.random() < 0.75:
+            heard = self.pool.draw(self.rng, families)
+            if heard is not None:
+                return understand(heard.text), heard.text, heard
+        intent = random_intent(self.rng, self.rng.choice(families))
+        return intent, phrase(intent, self.rng, "train"), None
+
+    def _in_world(self, families: Sequence[str], world: World) -> Asking | None:
+        """Something of these families that has a fair answer in this world."""
+        for _ in range(6):
+            intent, question, heard = self._of(families)
+            asked = exchange(intent, question, world)
+            if asked is not None:
+                is_heard = heard is not None
+                return (
+                    Asking(asked, intent, question, heard) if is_heard else self._put(asked, intent)
+                )
+        return None
+
+    def _opening(self, candidates: Sequence[int | None]) -> tuple[int | None, World, Asking] | None:
+        """A past, a picture, and a question that needs both."""
+        intent, question, heard = self._of(RECALLED)
+        found = opening(self.rng, intent, [self._scene(c) for c in candidates])
+        if found is None:
+            return None
+        index, world = found
+        asked = exchange(intent, question, world)
+        if asked is None:
+            return None
+        is_heard = heard is not None
+        asking = Asking(asked, intent, question, heard) if is_heard else self._put(asked, intent)
+        return candidates[index], world, asking
+
+    def _first(self) -> tuple[int | None, World, Asking]:
+        """What a story begins with."""
+        rng = self.rng
+        candidates = self._draw(24 if self.pool is not None else 6)
+        if rng.random() < 0.3:
+            found = self._opening(candidates)
+            if found is not None:
+                return found
+        image, asking = self._about_pictures(candidates)
+        before: tuple[Scene, ...] = ()
+        sounds: tuple[Sound, ...] = ()
+        if rng.random() < 0.3:
+            past = [self._scene(i) for i in self._draw(rng.randint(1, 4))]
+            before = tuple(scene for scene in past if scene is not None and not scene.is_dark)
+        if rng.random() < 0.12:
+            sounds = tuple(
+                random_sound(rng, rng.randint(0, len(before))) for _ in range(rng.randint(1, 3))
+            )
+            sounds = tuple(sorted(sounds, key=lambda sound: sound.during))
+        return image, World(self._scene(image), before, sounds), asking
+
+    def _next(
+        self, image: int | None, world: World, *, is_new: bool
+    ) -> tuple[int | None, World, Asking]:
+        """What is asked next, about the same picture or another one."""
+        chance = self.rng.random()
+        if is_new:
+            candidates = self._draw(24 if self.pool is not None else 1)
+            chosen, asking = self._about_pictures(candidates)
+            old, scene = world.scene, self._scene(chosen)
+            before = world.before if old is None or old.is_dark else (*world.before, old)
+            world = replace(world, scene=scene, before=before, asked=None)
+            recalled = self._in_world(("memory", "both"), world) if chance < 0.4 else None
+            return chosen, world, recalled or asking
+        found = None
+        if chance < 0.25 and world.asked is not None:
+            found = self._in_world(("follow-up",) if chance < 0.2 else ("sure",), world)
+        elif chance < 0.4:
+            found = self._in_world(RECALLED, world)
+        return image, world, found or self._about_pictures([image])[1]
 
     def _with_a_stranger(self, question: str) -> str:
         """Sometimes with a word that no question has: people put the same thing in other words."""
@@ -193,84 +318,157 @@ class Stories:
         words.insert(self.rng.randrange(len(words) + 1), self.rng.choice(_strangers()))
         return " ".join(words)
 
-    def _look(self, story: Story, image: int | None) -> None:
-        if image is None:
-            story.word(CAMERA_OFF)
-        else:
-            story.see(image, self.config.picture_tokens)
-
     def _draw(self, count: int) -> list[int | None]:
         total = len(self.pictures.images)
         return [
             None if self.rng.random() < 0.03 else self.rng.randrange(total) for _ in range(count)
         ]
 
+    # How it is laid ---------------------------------------------------------------------------
+
+    def _look(self, story: Story, image: int | None) -> None:
+        """A picture comes, and mostly a note of it."""
+        if image is None:
+            story.word(CAMERA_OFF)
+            return
+        story.see(image, self.config.picture_tokens)
+        if self.rng.random() < 0.6:
+            self._write_down(story, self.pictures.scenes[image], is_seen=True)
+
+    def _write_down(self, story: Story, scene: Scene, *, is_seen: bool) -> range:
+        (mark,) = self.lexicon.encode([NOTE])
+        return story.note(mark, self.lexicon.encode(note_words(scene)), is_seen=is_seen)
+
+    def _sound(self, story: Story, sound: Sound) -> None:
+        start = story.length
+        story.type(" ".join(sound_words(sound)))
+        story.sounded.append(range(start, story.length))
+
+    def _past(self, story: Story, world: World) -> None:
+        """What came before the first picture: notes of others, and sounds in between."""
+        for index, scene in enumerate(world.before):
+            story.noted.append(self._write_down(story, scene, is_seen=False))
+            for sound in world.sounds:
+                if sound.during == index:
+                    self._sound(story, sound)
+
     def write(self, exchanges: int) -> Story:
         """One story of at most so many exchanges; where it ends must say nothing about how."""
         rng, story = self.rng, Story()
         exchanges = rng.randint(1, exchanges)
-        image: int | None = None
+        image, world, asking = self._first()
+        self._past(story, world)
         for turn in range(exchanges):
             is_new = turn == 0 or rng.random() < 0.2
-            candidates = self._draw(24 if self.pool is not None else 1) if is_new else [image]
-            chosen, asking = self._question(candidates)
-            answer, heard = asking.answer, asking.heard
-            late = is_new and turn > 0 and rng.random() < 0.4
+            if turn > 0:
+                if is_new:
+                    story.noted.append(range(0))
+                image, world, asking = self._next(image, world, is_new=is_new)
+                if len(story.noted) > len(world.before):
+                    story.noted.pop()  # it was dark, or the camera was off
+            asked, heard = asking.exchange, asking.heard
+            late = is_new and turn > 0 and asked.family not in WORLDLY and rng.random() < 0.4
             if is_new and not late:
-                self._look(story, chosen)
+                self._look(story, image)
             elif not is_new and rng.random() < 0.1:
                 self._look(story, image)  # looked at again, unchanged
-            image = chosen
+            if turn == 0:
+                for sound in world.sounds:
+                    if sound.during == len(world.before):
+                        self._sound(story, sound)
             # What is unfinished or not for the agent leaves the cache again: it only comes last.
-            unfinished = bool(answer) and turn == exchanges - 1 and rng.random() < 0.5
+            unfinished = bool(asked.answer) and turn == exchanges - 1 and rng.random() < 0.5
             words, truth = None if heard is None else heard.words(), asking.said.split()
             if unfinished:
                 words, unfinished = self._cut(asking.said, words)
             if words is None:
                 story.type(asking.said)
                 if late:
-                    self._look(story, chosen)
+                    self._look(story, image)
             else:
                 at = rng.randrange(len(words) + 1) if late else 0
                 if len(truth) != len(words) and not unfinished:
                     truth = []  # heard as more or fewer words than were said
                 story.hear(words[:at], truth[:at])
                 if late:
-                    self._look(story, chosen)
+                    self._look(story, image)
                 story.hear(words[at:], truth[at : len(words)])
             if unfinished:
                 story.word(ASK, WAIT)
                 return story
-            intent = understand(asking.question)
-            if not answer:
-                story.ask(0, intent)
+            if not asked.answer:
+                story.ask(0, asking.intent)
                 story.word(ASK, SILENT)
                 return story
-            words_said = tokenize(answer)
-            self._note(story, words_said, intent, chosen)
-            story.answer(self.lexicon.encode(words_said))
+            world = self._answer(story, asking, world, image)
         return story
 
-    def _note(self, story: Story, words: Sequence[str], intent: Intent, image: int | None) -> None:
+    def _answer(self, story: Story, asking: Asking, world: World, image: int | None) -> World:
+        """The answer is said; the world as it is then."""
+        words, intent = tokenize(asking.exchange.answer), asking.intent
+        meant = followed(intent, world) if intent.family == "follow-up" else intent
+        hedged = False
+        about = self._about(story, words, intent, meant or intent, world, image)
+        if len(about.listed) < 2 and self.rng.random() < 0.06:
+            facts = [
+                at for at, word in enumerate(words) if word.lower() in _FACTS or word in _FACTS
+            ]
+            if facts:
+                words.insert(facts[0], MAYBE)
+                hedged = True
+        story.ask(len(words), intent, about.things, about.relevant, about.listed)
+        (maybe,) = self.lexicon.encode([MAYBE])
+        story.answer(self.lexicon.encode(words), maybe)
+        if intent.family == "sure":
+            return world
+        return replace(world, asked=meant, is_hedged=hedged)
+
+    def _about(
+        self,
+        story: Story,
+        words: Sequence[str],
+        intent: Intent,
+        meant: Intent,
+        world: World,
+        image: int | None,
+    ) -> About:
         """What the question is about whose mark comes next, and where that is."""
+        if intent.family in ("memory", "motion", "change", "sound", "both"):
+            return About((), tuple(self._recalled(story, intent, world)))
         scene = self._scene(image)
         if scene is None or not story.pictures:
-            story.ask(len(words), intent)
-            return
+            return About()
         start, side = story.pictures[-1][0], self.config.picture // 16
 
         def patch(x: float, y: float) -> int:
             return start + int(y * side) * side + int(x * side)
 
-        things = matching(intent, scene)
+        things = tuple(matching(meant, scene))
         relevant = {patch(item.x, item.y) for item in things}
-        if scene.card is not None and intent.family in ("read", "describe"):
+        if scene.card is not None and meant.family in ("read", "describe"):
             relevant.add(patch(scene.card.x, scene.card.y))
-        listed = [
+        listed = tuple(
             (at, tuple(sorted({patch(item.x, item.y) for item in some})))
             for at, some in listing(words, things)
-        ]
-        story.ask(len(words), intent, things, sorted(relevant), listed)
+        )
+        return About(things, tuple(sorted(relevant)), listed)
+
+    def _recalled(self, story: Story, intent: Intent, world: World) -> list[int]:
+        """Positions of the note or the sounds that a question is about."""
+        if intent.family == "sound":
+            return [
+                at
+                for sound, where in zip(world.sounds, story.sounded, strict=True)
+                if intent.name in (None, sound.kind)
+                for at in where
+            ]
+        during = [s.during for s in world.sounds if s.kind == intent.name]
+        index = len(story.noted) - 1
+        if intent.topic == "first":
+            index = 0
+        elif intent.family == "both" and intent.shape is None and during:
+            index = during[0]
+        return list(story.noted[index]) if 0 <= index < len(story.noted) else []
 
     def _cut(self, question: str, words: list[Heard] | None) -> tuple[list[Heard] | None, bool]:
         """The beginning of a question that is not one yet, as heard."""

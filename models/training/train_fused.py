@@ -29,10 +29,10 @@ from ..tensors import tensor_of
 from ..vision_encoder import VisionEncoder
 from .decoder_teacher import DecoderTeacher
 from .heard import Heard, HeardPool
-from .language import ANSWER_WORDS
 from .schedule import Run
 from .stories import IGNORED, Stories, Story
 from .train_vision import Pictures
+from .wording import ANSWER_WORDS
 
 
 def seen(vision: VisionEncoder, pictures: Pictures) -> npt.NDArray[np.float16]:

@@ -44,8 +44,8 @@ class Pictures:
 
 
 class VisionTeacher(nn.Module):
-    """Heads used in training only: what is in each patch, whether the middle of an object is in it and
-    where in the picture that object is, and what is in the picture as a whole."""
+    """Heads used in training only: what is in each patch, whether the middle of an object is in it,
+    where in the picture that object is and how big, and what is in the picture as a whole."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -56,6 +56,7 @@ class VisionTeacher(nn.Module):
         self.symbol = nn.Linear(v, len(SYMBOLS) + 1)
         self.middle = nn.Linear(d, 1)
         self.place = nn.Linear(d, len(PLACES) + 1)
+        self.size = nn.Linear(d, 1)
         self.pairs = nn.Linear(2 * d, len(COLORS) * len(SHAPES))
         self.count = nn.Linear(2 * d, 6)
         self.card = nn.Linear(2 * d, len(SYMBOLS) + 1)
@@ -68,6 +69,7 @@ class VisionTeacher(nn.Module):
         symbols = torch.full((b, side, side), len(SYMBOLS))
         middles = torch.zeros(b, side, side)
         places = torch.full((b, side, side), -100)
+        sizes = torch.full((b, side, side), -1.0)
         pairs = torch.zeros(b, len(COLORS) * len(SHAPES))
         counts = torch.tensor([min(5, len(scene.items)) for scene in scenes])
         cards = torch.full((b,), len(SYMBOLS))
@@ -92,6 +94,7 @@ class VisionTeacher(nn.Module):
                 at = row, cells(item.y, 0.0), cells(item.x, 0.0)
                 middles[at] = 1
                 places[at] = len(PLACES) if place is None else PLACES.index(place)
+                sizes[at] = item.size
             if scene.card is not None:
                 card = scene.card
                 cards[row] = SYMBOLS.index(card.symbol)
@@ -120,6 +123,9 @@ class VisionTeacher(nn.Module):
         if bool((seen >= 0).any()):
             loss = loss + F.cross_entropy(colored, seen)
             loss = loss + F.cross_entropy(self.place(latents).flatten(0, 1), places.flatten())
+            sized = sizes.flatten() > 0
+            told = self.size(latents).flatten()[sized]
+            loss = loss + 5 * F.l1_loss(told, sizes.flatten()[sized])
         return loss
 
 
