@@ -1,7 +1,8 @@
 """The door of the server: what every request and WebSocket passes before it reaches an endpoint.
 
 Origins and CORS, the size of the headers, how many conversations of one address are just being
-opened, and the page's headers on the way out. Who somebody is, an endpoint asks with `admit`.
+opened, how often one was wrong, and the page's headers on the way out. Who somebody is, an endpoint
+asks with `admit`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .http import HttpProblem, client_address
 from .origins import Origins
 
 READING = ("GET", "HEAD")
+_STARTS = ("http.response.start", "websocket.http.response.start")
 METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 
 
@@ -89,7 +91,7 @@ class Door:
         is_allowed = self._origins.allows(origin, asked.get("host"))
 
         async def send_more(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            if message["type"] in _STARTS:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.append(name, value)
@@ -132,9 +134,13 @@ class Door:
         """Something that opens or steers a conversation: so many of one address at a time. A
         WebSocket counts until it is accepted."""
         address = client_address(HTTPConnection(scope))
-        handshakes = self._access.handshakes
-        if not handshakes.enter(address):
+        handshakes, refusals = self._access.handshakes, self._access.refusals
+        error: AccessError | None = None
+        if refusals.are_spent(address):
+            error = refusals.error
+        elif not handshakes.enter(address):
             error = handshakes.too_many()
+        if error is not None:
             self._access.refuse(error, address)
             await problem_of(error).response()(scope, receive, send)
             return
@@ -149,6 +155,8 @@ class Door:
         async def send_and_leave(message: Message) -> None:
             if message["type"] in ("websocket.accept", "websocket.close"):
                 leave()
+            elif message["type"] in _STARTS:
+                refusals.charge(address, message["status"])
             await send(message)
 
         try:

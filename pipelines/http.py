@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from ..runtime.errors import VisavisError
-from ..transports.json_messages import depth
+from ..transports.json_messages import check_values, depth
 
 BODY_S = 15.0
 """Seconds a body may take unless the caller says otherwise."""
@@ -100,7 +100,8 @@ async def read_body(request: Request, limit: int, within_s: float = BODY_S) -> b
 
 
 def json_object(body: bytes, param: str, max_depth: int = 32) -> dict[str, object]:
-    """A JSON object, at most so deep. Raises `HttpProblem` 400."""
+    """A JSON object, at most so deep. Raises `HttpProblem` 400, `BadInput` for too many values."""
+    check_values(body)
     try:
         value: object = json.loads(body)
     except RecursionError as error:

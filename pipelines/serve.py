@@ -162,7 +162,12 @@ class _Server(uvicorn.Server):
             server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=STOP_S,
-            http=bounded_http(access.connections, limits.request_s, access.count_refusal),
+            http=bounded_http(
+                access.connections,
+                limits.request_s,
+                access.count_refusal,
+                None if proxies else access.refusals,
+            ),
             h11_max_incomplete_event_size=limits.max_header_bytes + SPARE_BYTES,
             proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),

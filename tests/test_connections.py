@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import uvicorn
 from certificates import make_certificate
 from starlette.applications import Starlette
@@ -19,10 +20,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from transport_fakes import until
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from visavis.pipelines.access.connections import TOO_MANY, TOO_SLOW, bounded_http
 from visavis.pipelines.access.handshakes import PerAddress
+from visavis.pipelines.access.refusals import TOO_MANY as TOO_WRONG
+from visavis.pipelines.access.refusals import Refusals
 from visavis.pipelines.access.tls import tls_context
+from visavis.runtime.clock import VirtualClock
 from visavis.runtime.settings import ServerSettings
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -39,13 +44,25 @@ async def echo(websocket: WebSocket) -> None:
 
 
 class Running:
-    def __init__(self, limit: int, head_s: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        head_s: float,
+        tls: ssl.SSLContext | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
         self.connections = PerAddress(limit)
+        self.asked = 0
         self.refused: Counter[str] = Counter()
-        app = Starlette(routes=[Route("/", hello), WebSocketRoute("/ws", echo)])
+        routes = [
+            Route("/", hello),
+            Route("/", self._opened, methods=["POST"]),
+            WebSocketRoute("/ws", echo),
+        ]
+        app = Starlette(routes=routes)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
-        protocol = bounded_http(self.connections, head_s, self._count)
+        protocol = bounded_http(self.connections, head_s, self._count, refusals)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -54,6 +71,10 @@ class Running:
             ssl_context_factory=None if tls is None else lambda config, default: tls,
         )
         self._server = uvicorn.Server(config)
+
+    async def _opened(self, request: Request) -> Response:
+        self.asked += 1
+        return PlainTextResponse(f"{len(await request.body())} bytes")
 
     def _count(self, code: str) -> None:
         self.refused[code] += 1
@@ -129,6 +150,87 @@ def test_a_websocket_counts_until_it_is_closed_and_is_no_slow_head() -> None:
                 assert await first.recv() == "still here"
             await until(lambda: len(it.connections) == 0)
             assert not it.refused
+
+    asyncio.run(main())
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of one response."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    return int(head.split(b" ")[1]), await reader.readexactly(length)
+
+
+def post(body: bytes) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def test_whoever_was_wrong_too_often_is_answered_without_being_read() -> None:
+    async def main() -> None:
+        clock = VirtualClock(0.0)
+        refusals = Refusals(2, 1.0, clock)
+        async with Running(8, 60, refusals=refusals).serving() as it:
+            reader, writer = await opened(it.port)
+            writer.write(post(b"abc"))
+            assert await answer_of(reader) == (200, b"3 bytes")
+            for _ in range(2):
+                refusals.charge("127.0.0.1", 400)
+            for data in (post(b"abc"), post(b"")):  # on the same connection
+                writer.write(data)
+                status, body = await answer_of(reader)
+                assert status == 429 and TOO_WRONG.encode() in body
+            slow = post(70_000 * b"a")  # in pieces: answered when it has all come
+            writer.write(slow[:100])
+            await writer.drain()
+            writer.write(slow[100:])
+            assert (await answer_of(reader))[0] == 429
+            writer.write(REQUEST)  # who only looks is no burden
+            assert await answer_of(reader) == (200, b"hello")
+            assert it.asked == 1 and it.refused == {TOO_WRONG: 3}
+            clock.advance(1.0)
+            writer.write(post(b"abcd"))
+            assert await answer_of(reader) == (200, b"4 bytes")
+            writer.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\n",
+        post(b"abc") + post(b"abc"),
+        b"\x00\x01nonsense",
+    ],
+)
+def test_what_can_not_be_skipped_ends_the_connection(data: bytes) -> None:
+    async def main() -> None:
+        refusals = Refusals(1, 0.001, VirtualClock(0.0))
+        refusals.charge("127.0.0.1", 400)
+        async with Running(8, 60, refusals=refusals).serving() as it:
+            reader, writer = await opened(it.port)
+            writer.write(data)
+            assert (await answer_of(reader))[0] == 429
+            assert await reader.read() == b""
+            writer.close()
+            await until(lambda: len(it.connections) == 0)
+            assert it.asked == 0
+
+    asyncio.run(main())
+
+
+def test_a_websocket_is_refused_to_who_was_wrong_too_often_and_an_open_one_goes_on() -> None:
+    async def main() -> None:
+        refusals = Refusals(1, 0.001, VirtualClock(0.0))
+        async with Running(8, 60, refusals=refusals).serving() as it:
+            async with connect(f"ws://127.0.0.1:{it.port}/ws") as first:
+                refusals.charge("127.0.0.1", 400)
+                with pytest.raises(InvalidStatus, match="429"):
+                    await connect(f"ws://127.0.0.1:{it.port}/ws")
+                await first.send("still here")
+                assert await first.recv() == "still here"
+            assert it.refused == {TOO_WRONG: 1}
 
     asyncio.run(main())
 

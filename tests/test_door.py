@@ -155,6 +155,24 @@ def test_handshakes_of_one_address_are_limited_while_they_last() -> None:
     run(scenario, msgspec.structs.replace(KEYS, limits=limits))
 
 
+def test_an_address_that_is_always_wrong_is_not_listened_to_for_a_while() -> None:
+    limits = LimitsSettings(refusals_per_address=3, refusals_per_s=0.001)
+
+    async def scenario(it: Site) -> None:
+        codes: list[str] = []
+        for _ in range(5):
+            answer = await it.client.post(CALLS, content="", headers=bearer(**SDP))
+            codes.append(answer.json()["error"]["code"])
+        assert codes == 3 * ["invalid_offer"] + 2 * ["too_many_refusals"]
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1000")
+        good = await it.client.post(CALLS, content="o", headers=bearer(**SDP))
+        assert good.status_code == 429  # the same address
+        assert (await it.client.get("/health")).status_code in (200, 503)
+        assert await it.metric('visavis_refused_total{code="too_many_refusals"}') == 3
+
+    run(scenario, msgspec.structs.replace(KEYS, limits=limits))
+
+
 def test_a_body_that_dawdles_is_given_up() -> None:
     limits = LimitsSettings(request_s=0.01)
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from visavis.runtime.errors import BadInput
-from visavis.transports.json_messages import MAX_DEPTH, encode, parse
+from visavis.transports.json_messages import MAX_DEPTH, MAX_VALUES, encode, parse
 
 
 def test_a_message_is_an_object_with_a_type() -> None:
@@ -47,6 +47,25 @@ def test_nesting_without_end_does_not_end_the_process() -> None:
         parse(100_000 * '{"a":', 10_000_000)
     with pytest.raises(BadInput):
         parse('{"type":"x","a":' + 100_000 * "[" + 100_000 * "]" + "}", 10_000_000)
+
+
+def values(count: int, each: str = "1") -> str:
+    return '{"type":"x","a":[' + ",".join(count * [each]) + "]}"
+
+
+@pytest.mark.parametrize("each", ["1", "[]", '"a"'])
+def test_a_message_of_very_many_values_is_refused_before_it_is_read(each: str) -> None:
+    for data in (values(MAX_VALUES + 1, each), values(300_000, each).encode()):
+        with pytest.raises(BadInput, match=f"at most {MAX_VALUES}") as caught:
+            parse(data, 10_000_000)
+        assert caught.value.code == "too_many_values"
+    assert parse(values(4000, each), 10_000_000)["type"] == "x"
+
+
+def test_commas_and_brackets_of_a_text_are_no_values() -> None:
+    prose = json.dumps({"type": "x", "a": 2 * MAX_VALUES * 'a, [b] "{c}" \\'})[:130_000]
+    for data in (prose.rstrip("\\") + '"}', (prose.rstrip("\\") + '"}').encode()):
+        assert parse(data, 10_000_000)["type"] == "x"
 
 
 def test_depth_is_counted_exactly() -> None:

@@ -5,6 +5,7 @@ The shapes are those of the OpenAI Realtime API; what a message means is not kno
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import cast
@@ -15,18 +16,24 @@ from ..runtime.errors import BadInput
 
 MAX_DEPTH = 32
 """How deep a client's message may be nested."""
+MAX_VALUES = 10_000
+"""Values of one message: a decoder holds up everybody's event loop for about a tenth of a microsecond
+for each, a walk through them for as long again."""
+_COUNTED_EXACTLY = 131_072
+"""Bytes up to which commas and brackets inside texts are told from those outside."""
 MAX_NAMED = 65_536
 """Bytes of a message in which a name is looked for although the rest can't be used."""
 
 
 def parse(data: str | bytes, max_bytes: int, max_depth: int = MAX_DEPTH) -> dict[str, object]:
     """A client event: an object with a str "type". Raises `BadInput` for anything else."""
-    size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "replace"))
+    size = _size(data)
     if size > max_bytes:
         raise BadInput(
             f"the message has {size} bytes; at most {max_bytes} are taken: send less at once",
             code="message_too_large",
         )
+    check_values(data)
     try:
         message: object = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, ValueError) as error:
@@ -39,12 +46,45 @@ def parse(data: str | bytes, max_bytes: int, max_depth: int = MAX_DEPTH) -> dict
             code="invalid_message",
         )
     fields = cast(dict[str, object], message)  # JSON has no other keys
-    if depth(fields, max_depth) > max_depth:
+    if _openings(data) > max_depth and depth(fields, max_depth) > max_depth:
         raise BadInput(_too_deep(max_depth), code="json_too_deep")
     kind = fields.get("type")
     if not isinstance(kind, str):
         raise BadInput(f"the message's type is {_kind(kind)}: it must be a string", param="type")
     return fields
+
+
+def check_values(data: str | bytes) -> None:
+    """Raises `BadInput` for JSON of more values than `MAX_VALUES`, before anything is made of it.
+
+    In JSON of more than 128 KiB, commas and brackets inside texts count as well."""
+    values = data.count(",") if isinstance(data, str) else data.count(b",")
+    values += _openings(data)
+    if values > MAX_VALUES and len(data) <= _COUNTED_EXACTLY:
+        text = data if isinstance(data, str) else data.decode("latin-1")
+        bare = _TEXTS.sub("", text)
+        values = bare.count(",") + _openings(bare)
+    if values > MAX_VALUES:
+        raise BadInput(
+            f"the message has about {values} values; at most {MAX_VALUES} are taken: send less at "
+            "once, and audio and pictures as base64",
+            code="too_many_values",
+        )
+
+
+_TEXTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def _openings(data: str | bytes) -> int:
+    if isinstance(data, str):
+        return data.count("[") + data.count("{")
+    return data.count(b"[") + data.count(b"{")
+
+
+def _size(data: str | bytes) -> int:
+    if isinstance(data, bytes) or data.isascii():
+        return len(data)
+    return len(data.encode("utf-8", "replace"))
 
 
 class _Named(msgspec.Struct):
@@ -77,18 +117,15 @@ def depth(message: object, enough: int) -> int:
     """Nesting depth, counted level by level without recursion, until it is more than `enough`."""
     found, level = 0, [message]
     while found <= enough:
-        below: list[object] = []
-        is_nested = False
-        for value in level:
-            if isinstance(value, dict):
-                is_nested = True
-                below.extend(cast(dict[str, object], value).values())
-            elif isinstance(value, list):
-                is_nested = True
-                below.extend(cast(list[object], value))
-        if not is_nested:
+        nested = [value for value in level if isinstance(value, (dict, list))]
+        if not nested:
             break
-        level = below
+        level = []
+        for value in nested:
+            if isinstance(value, dict):
+                level.extend(cast(dict[str, object], value).values())
+            else:
+                level.extend(cast(list[object], value))
         found += 1
     return found
 

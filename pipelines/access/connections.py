@@ -1,5 +1,5 @@
-"""Connections before there is a request: how many of one address, and how long one may take to say
-what it wants. uvicorn has no limit for either.
+"""Connections before there is a request: how many of one address, how long one may take to say what
+it wants, and whether it is listened to at all. uvicorn has no limit for any of them.
 """
 
 from __future__ import annotations
@@ -9,20 +9,31 @@ import json
 from collections.abc import Callable
 from typing import cast
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from . import refusals as budget
 from .handshakes import PerAddress
+from .refusals import Refusals
+from .skim import is_reading, still_to_come
 
 TOO_MANY = "too_many_connections"
 TOO_SLOW = "request_too_slow"
 
 
 def bounded_http(
-    connections: PerAddress, head_s: float, count: Callable[[str], None]
+    connections: PerAddress,
+    head_s: float,
+    count: Callable[[str], None],
+    refusals: Refusals | None = None,
 ) -> type[H11Protocol]:
     """uvicorn's protocol with our limits. `head_s`: seconds for the head of a first request;
-    `count` is told the code of every connection that is refused or given up."""
+    `count` is told the code of every connection or request that is refused or given up here.
+
+    With `refusals`, whoever has used up theirs is answered before a request is parsed. Leave it out
+    behind a proxy: there every connection has the proxy's address.
+    """
 
     class BoundedWebSocket(WebSocketsSansIOProtocol):
         _address: str | None = None
@@ -43,6 +54,7 @@ def bounded_http(
         _is_counted = False
         _is_refused = False
         _waiting: asyncio.TimerHandle | None = None
+        _to_skip = 0
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -59,6 +71,17 @@ def bounded_http(
 
         def data_received(self, data: bytes) -> None:
             if self._is_refused:
+                return
+            if self._to_skip:
+                self._skip(data)
+                return
+            if (
+                refusals is not None
+                and refusals.are_spent(self._address)
+                and self._is_between_requests()
+                and not is_reading(data)
+            ):
+                self._turn_away(refusals, data)
                 return
             super().data_received(data)
             cycle = cast("RequestResponseCycle | None", self.cycle)  # None before a request
@@ -77,6 +100,35 @@ def bounded_http(
         def connection_lost(self, exc: Exception | None) -> None:
             self._leave()
             super().connection_lost(exc)
+
+        def _is_between_requests(self) -> bool:
+            states = (self.conn.our_state, self.conn.their_state)
+            return states == (h11.IDLE, h11.IDLE) and not self.conn.trailing_data[0]
+
+        def _turn_away(self, refusals: Refusals, data: bytes) -> None:
+            """Answer a request without reading it; the next one on this connection is looked at."""
+            count(budget.TOO_MANY)
+            self._unset_keepalive_if_required()
+            left = still_to_come(data)
+            if left is None:
+                self._is_refused = True
+                self.transport.write(refusals.response)
+                self.transport.close()
+                return
+            self._to_skip = left
+            if not left:
+                self.transport.write(refusals.response)
+                self._wait()
+
+        def _skip(self, data: bytes) -> None:
+            assert refusals is not None
+            if len(data) > self._to_skip:  # more than was announced
+                self.transport.abort()
+                return
+            self._to_skip -= len(data)
+            if not self._to_skip:
+                self.transport.write(refusals.response)
+                self._wait()
 
         def _wait(self) -> None:
             self._stop_waiting()

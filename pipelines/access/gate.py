@@ -24,6 +24,7 @@ from .handshakes import PerAddress
 from .keys import KeyRing, read_keys
 from .lease import Lease
 from .presented import presented
+from .refusals import Refusals
 from .secrets import DEFAULT_S, ClientSecret, SecretMaker
 from .usage import Usage
 
@@ -82,6 +83,9 @@ class Access:
             mib_per_day=access.mib_per_day,
         )
         self._clock = clock or MonotonicClock()
+        self.refusals = Refusals(
+            settings.limits.refusals_per_address, settings.limits.refusals_per_s, self._clock
+        )
         self._unix_time = unix_time
         self._leases: dict[str, Lease] = {}
 

@@ -5,12 +5,14 @@ An address is an IPv4 address, or the /64 network that one IPv6 client chooses i
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections import Counter
 
 from .errors import AccessError
 
 
+@functools.lru_cache(4096)  # every request asks, and most ask for the same few
 def network_of(address: str | None) -> str:
     """What counts as one client."""
     if not address:

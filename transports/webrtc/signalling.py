@@ -37,6 +37,11 @@ def check_offer(text: str, limits: SdpLimits = SdpLimits()) -> Offer:  # noqa: B
     names = sorted({codec.mimeType for codec in audio[0].rtp.codecs})
     if "audio/opus" not in (name.lower() for name in names):
         raise _bad(f"the first audio section offers {', '.join(names) or 'no codec'}: offer Opus")
+    if not any(
+        (codec.mimeType.lower(), codec.clockRate, codec.channels) == ("audio/opus", 48_000, 2)
+        for codec in audio[0].rtp.codecs
+    ):
+        raise _bad("Opus is offered with another rate or channels: write opus/48000/2 (RFC 7587)")
     for media in offer.media:
         if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
             raise _bad(f"the {media.kind} section has no ICE user name or password")
