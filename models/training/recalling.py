@@ -13,7 +13,7 @@ from .intents import WORLDLY, Intent, understand
 from .replies import Exchange, Fact
 from .scenes import COLORS, PLACES, SHAPES, Item, Scene, place_of
 from .wording import DARK, DIGITS, LEVELS, PITCHES, SOUNDS, SURE, UNSURE, plural
-from .world import Sound, World
+from .world import Sound, World, is_memorable
 
 MOST_SOUNDS: Final = 5
 MOST_BEFORE: Final = 4
@@ -262,7 +262,7 @@ def _opening(
         return None
     count = min(len(others), rng.choices(range(MOST_BEFORE + 1), (1, 5, 3, 2, 1))[0])
     picked = [found for i in rng.sample(others, count) if (found := scenes[i]) is not None]
-    before = [found for found in picked if not found.is_dark]
+    before = [found for found in picked if is_memorable(found)]
     if intent.family == "motion":
         moved = _elsewhere(rng, scene)
         return None if moved is None else World(scene, (*before[:1], moved))
@@ -308,7 +308,7 @@ def _elsewhere(rng: random.Random, scene: Scene) -> Scene | None:
 
 def _changed(rng: random.Random, scene: Scene, topic: str) -> Scene | None:
     """The same things with one fewer or one more, as it may have been before."""
-    if not scene.items or len(scene.items) > 4:
+    if not scene.items or len(scene.items) > 4 or (topic == "new" and len(scene.items) == 1):
         return None
     if rng.random() < 0.12:
         return scene

@@ -28,7 +28,7 @@ from .scenes import LETTERS as CAPITALS
 from .train_vision import Pictures
 from .wording import DIGITS, tokenize
 from .words import COMMON_WORDS
-from .world import Sound, World, note_words, sound_words
+from .world import Sound, World, is_memorable, note_words, sound_words
 
 IGNORED = -100
 
@@ -66,6 +66,8 @@ class Story:
     """Positions of heard and typed words, and which words they really are."""
     noted: list[range] = field(default_factory=list[range])
     """Where the note of each picture before the newest lies (empty: nowhere)."""
+    is_noted: bool = False
+    """Whether the newest picture has its note."""
     sounded: list[range] = field(default_factory=list[range])
     """Where each sound lies."""
 
@@ -282,7 +284,7 @@ class Stories:
         sounds: tuple[Sound, ...] = ()
         if rng.random() < 0.3:
             past = [self._scene(i) for i in self._draw(rng.randint(1, 4))]
-            before = tuple(scene for scene in past if scene is not None and not scene.is_dark)
+            before = tuple(scene for scene in past if scene is not None and is_memorable(scene))
         if rng.random() < 0.12:
             sounds = tuple(
                 random_sound(rng, rng.randint(0, len(before))) for _ in range(rng.randint(1, 3))
@@ -299,7 +301,7 @@ class Stories:
             candidates = self._draw(24 if self.pool is not None else 1)
             chosen, asking = self._about_pictures(candidates)
             old, scene = world.scene, self._scene(chosen)
-            before = world.before if old is None or old.is_dark else (*world.before, old)
+            before = (*world.before, old) if old is not None and is_memorable(old) else world.before
             world = replace(world, scene=scene, before=before, asked=None)
             recalled = self._in_world(("memory", "both"), world) if chance < 0.4 else None
             return chosen, world, recalled or asking
@@ -332,7 +334,8 @@ class Stories:
             story.word(CAMERA_OFF)
             return
         story.see(image, self.config.picture_tokens)
-        if self.rng.random() < 0.6:
+        story.is_noted = self.rng.random() < 0.6
+        if story.is_noted:
             self._write_down(story, self.pictures.scenes[image], is_seen=True)
 
     def _write_down(self, story: Story, scene: Scene, *, is_seen: bool) -> range:
@@ -365,7 +368,7 @@ class Stories:
                     story.noted.append(range(0))
                 image, world, asking = self._next(image, world, is_new=is_new)
                 if len(story.noted) > len(world.before):
-                    story.noted.pop()  # it was dark, or the camera was off
+                    story.noted.pop()  # there was nothing to remember
             asked, heard = asking.exchange, asking.heard
             late = is_new and turn > 0 and asked.family not in WORLDLY and rng.random() < 0.4
             if is_new and not late:
@@ -401,6 +404,9 @@ class Stories:
                 story.word(ASK, SILENT)
                 return story
             world = self._answer(story, asking, world, image)
+            if image is not None and not story.is_noted and rng.random() < 0.4:
+                story.is_noted = True
+                self._write_down(story, self.pictures.scenes[image], is_seen=True)
         return story
 
     def _answer(self, story: Story, asking: Asking, world: World, image: int | None) -> World:

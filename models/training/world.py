@@ -34,6 +34,11 @@ class World:
     is_hedged: bool = False
 
 
+def is_memorable(scene: Scene | None) -> bool:
+    """Whether a picture is worth a note that stays: there is something in it."""
+    return scene is not None and bool(scene.items or scene.card)
+
+
 def by_reading(items: tuple[Item, ...] | list[Item]) -> list[Item]:
     """Left to right, and top to bottom where two are in the same column."""
     return sorted(items, key=lambda item: (round(item.x * 8), item.y))
