@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 import pytest
+from engine_process_fakes import apart, opened
 from models_fakes import LevelVad, WritingStepper, picture, windows
 
 from visavis.models.engine import ThreadedEngine
+from visavis.models.engine_process.client import RemoteEngine
 from visavis.runtime.errors import EngineDied, EngineFull, WeightsError
 from visavis.runtime.events import (
     Event,
@@ -62,8 +65,29 @@ class Caller:
         await self.until(lambda events: sum(isinstance(e, VoiceActivity) for e in events) >= count)
 
 
+_place: ContextVar[str] = ContextVar("place", default="inside")
+
+
+@pytest.fixture(autouse=True)
+def place(request: pytest.FixtureRequest) -> Generator[None]:
+    """Where `running` has its engine."""
+    token = _place.set(getattr(request, "param", "inside"))
+    yield
+    _place.reset(token)
+
+
+both = pytest.mark.parametrize("place", ["inside", "apart"], indirect=True)
+"""In the process, and behind the rings of a process of its own."""
+
+
 @asynccontextmanager
-async def running(stepper: WritingStepper, slots: int = 2) -> AsyncGenerator[ThreadedEngine]:
+async def running(
+    stepper: WritingStepper, slots: int = 2
+) -> AsyncGenerator[ThreadedEngine | RemoteEngine]:
+    if _place.get() == "apart":
+        async with apart(stepper, slots) as remote:
+            yield remote
+        return
     loop = asyncio.get_running_loop()
     engine = ThreadedEngine(lambda: stepper, LevelVad, slots, loop)
     await engine.ready()
@@ -89,9 +113,9 @@ async def reached(stepper: WritingStepper, step: str) -> None:
     assert is_there
 
 
-async def settled(engine: ThreadedEngine, caller: Caller) -> None:
+async def settled(engine: Engine, caller: Caller) -> None:
     """All that was ordered so far is done: a picture is looked at last."""
-    slot = engine.open(caller)
+    slot = await opened(engine, caller)
     seen = len(caller.of(PictureSeen))
     engine.look(slot, picture(1))
     await caller.until(lambda events: len([e for e in events if isinstance(e, PictureSeen)]) > seen)
@@ -105,6 +129,7 @@ def test_it_is_the_engine_of_the_runtime() -> None:
     assert check is not None and callable(ThreadedEngine.open)
 
 
+@both
 def test_speech_is_judged_encoded_and_answered() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(words=3), Caller()
@@ -133,6 +158,7 @@ def test_speech_is_judged_encoded_and_answered() -> None:
     go(test)
 
 
+@both
 def test_every_step_of_an_answer_is_stamped() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(), Caller()
@@ -159,6 +185,7 @@ def test_every_step_of_an_answer_is_stamped() -> None:
     go(test)
 
 
+@both
 def test_conversations_are_served_in_one_batch() -> None:
     async def test() -> None:
         stepper, one, two = WritingStepper(), Caller(), Caller()
@@ -181,6 +208,7 @@ def test_conversations_are_served_in_one_batch() -> None:
     go(test)
 
 
+@both
 def test_orders_come_first_then_answers_then_audio_then_pictures() -> None:
     async def test() -> None:
         stepper, one, two = WritingStepper(words=2), Caller(), Caller()
@@ -205,6 +233,7 @@ def test_orders_come_first_then_answers_then_audio_then_pictures() -> None:
     go(test)
 
 
+@both
 def test_the_tail_of_the_question_is_heard_before_its_answer_begins() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(), Caller()
@@ -224,6 +253,7 @@ def test_the_tail_of_the_question_is_heard_before_its_answer_begins() -> None:
     go(test)
 
 
+@both
 def test_nothing_of_a_cancelled_turn_is_delivered_even_from_a_step_under_way() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(words=10**9), Caller()
@@ -265,6 +295,7 @@ def test_a_cancel_waits_for_one_step_of_the_answer_only() -> None:
     go(test)
 
 
+@both
 def test_audio_is_not_starved_by_a_long_answer() -> None:
     async def test() -> None:
         stepper, one, two = WritingStepper(words=30), Caller(), Caller()
@@ -287,6 +318,7 @@ def test_audio_is_not_starved_by_a_long_answer() -> None:
     go(test)
 
 
+@both
 def test_a_retracted_shadow_goes_on_listening() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(words=1), Caller()
@@ -307,6 +339,7 @@ def test_a_retracted_shadow_goes_on_listening() -> None:
     go(test)
 
 
+@both
 def test_the_head_decides_whether_there_are_tokens_and_commit_overrules_it() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(words=1), Caller()
@@ -322,6 +355,7 @@ def test_the_head_decides_whether_there_are_tokens_and_commit_overrules_it() -> 
     go(test)
 
 
+@both
 def test_a_new_start_replaces_the_shadow() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(words=1), Caller()
@@ -336,6 +370,7 @@ def test_a_new_start_replaces_the_shadow() -> None:
     go(test)
 
 
+@both
 def test_speech_under_way_at_the_commit_opens_the_next_utterance() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(words=1), Caller()
@@ -373,6 +408,7 @@ def test_only_the_newest_picture_waits() -> None:
     go(test)
 
 
+@both
 def test_a_picture_that_cant_be_converted_ends_nothing() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(), Caller()
@@ -387,6 +423,7 @@ def test_a_picture_that_cant_be_converted_ends_nothing() -> None:
     go(test)
 
 
+@both
 def test_an_error_ends_only_the_conversation_that_caused_it() -> None:
     async def test() -> None:
         stepper, one, two = WritingStepper(), Caller(), Caller()
@@ -407,7 +444,7 @@ def test_an_error_ends_only_the_conversation_that_caused_it() -> None:
             assert "can't be computed" in failure.why
             stepper.guilty = set()
             engine.close(first)
-            third = engine.open(one)
+            third = await opened(engine, one)
             assert (third.index, third.generation) == (0, first.generation + 1)
             engine.start(third, 9, "hello", None)
             await one.until_last_token(9)
@@ -415,6 +452,7 @@ def test_an_error_ends_only_the_conversation_that_caused_it() -> None:
     go(test)
 
 
+@both
 def test_a_result_never_reaches_the_next_caller_of_a_slot() -> None:
     async def test() -> None:
         stepper, one, two = WritingStepper(), Caller(), Caller()
@@ -424,7 +462,7 @@ def test_a_result_never_reaches_the_next_caller_of_a_slot() -> None:
             engine.start(first, 1, "mine", None)
             await reached(stepper, "begin")
             engine.close(first)
-            second = engine.open(two)
+            second = await opened(engine, two)
             hold.set()
             engine.start(second, 2, "yours", None)
             await two.until_last_token(2)
@@ -441,6 +479,7 @@ def test_a_result_never_reaches_the_next_caller_of_a_slot() -> None:
     go(test)
 
 
+@both
 def test_a_dead_thread_ends_every_conversation_and_takes_no_new_one() -> None:
     async def test() -> None:
         class Unplugged(BaseException):
@@ -458,11 +497,11 @@ def test_a_dead_thread_ends_every_conversation_and_takes_no_new_one() -> None:
                 assert isinstance(failure, StageFailed) and failure.is_fatal
                 assert "the device is gone" in failure.why
             engine.start(first, 3, "still there?", None)
+            assert "the device is gone" in await engine.ended()
             with pytest.raises(EngineDied, match="the device is gone"):
                 engine.open(one)
-            assert "the device is gone" in await engine.ended()
 
-    async def settled_start(engine: ThreadedEngine, slot: object, caller: Caller) -> None:
+    async def settled_start(engine: Engine, slot: object, caller: Caller) -> None:
         from visavis.runtime.protocols import Slot
 
         assert isinstance(slot, Slot)
@@ -497,6 +536,7 @@ def test_a_model_with_too_few_slots_is_refused() -> None:
     go(test)
 
 
+@both
 def test_the_thread_sleeps_while_there_is_nothing_to_do() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(), Caller()
@@ -538,6 +578,7 @@ def test_an_engine_never_started_stops() -> None:
     go(test)
 
 
+@both
 def test_a_caller_that_fails_does_not_keep_results_from_the_next(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -615,6 +656,7 @@ class Owner:
         self.deliveries += deliveries
 
 
+@both
 def test_the_slot_of_an_owner_that_vanished_is_free_for_the_next() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(words=10**9), Caller()
@@ -627,7 +669,7 @@ def test_the_slot_of_an_owner_that_vanished_is_free_for_the_next() -> None:
             with pytest.raises(EngineFull):
                 engine.open(caller)
             owner = None
-            again = engine.open(caller)
+            again = await opened(engine, caller)
             assert again.generation == slot.generation + 1
             assert engine.metrics.vanished == 1
             engine.start(again, 2, "hello", None)
