@@ -5,13 +5,14 @@ A `Tapped` peer stands between the conversation and its transport and passes eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from ..runtime.audio_path import AudioFormat, AudioPath
+from ..runtime.events import RateLimit
 from ..runtime.frames import AudioChunk, Pcm, VideoFrame
 from ..runtime.mailboxes import Bounded, Latest
-from ..runtime.protocols import MessageTransport, Playout, Transport
+from ..runtime.protocols import LimitedTransport, MessageTransport, Playout, Transport
 
 Listener = Callable[[Mapping[str, object]], None]
 _SESSION = ("session.created", "session.updated")
@@ -42,6 +43,10 @@ class Tapped:
         self._peer.send(message)
         for listener in tuple(self._listeners):
             listener(message)
+
+    def limits(self) -> Sequence[RateLimit]:
+        """What its client may still send."""
+        return self._peer.limits() if isinstance(self._peer, LimitedTransport) else ()
 
     async def close(self, why: str) -> None:
         await self._peer.close(why)

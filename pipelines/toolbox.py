@@ -118,18 +118,18 @@ class Toolbox:
         """The result as a text for the model, also when it failed. Never raises but when cancelled."""
         tool = self._tools.get(name)
         if tool is None:
-            return _failure(f"there is no function {name!r}: there are {', '.join(self._tools)}")
+            return failure(f"there is no function {name!r}: there are {', '.join(self._tools)}")
         try:
             async with asyncio.timeout(self.limit_s):
                 return _text(await tool(arguments))
         except BadInput as error:
-            return _failure(str(error))
+            return failure(str(error))
         except TimeoutError:
-            return _failure(f"{name} took more than {self.limit_s:g} s")
+            return failure(f"{name} took more than {self.limit_s:g} s")
         except Exception as error:
             # The edge of one call: the conversation goes on, and the operator finds the trace.
             log.exception("a tool failed", extra={"tool": name})
-            return _failure(f"{name} failed: {type(error).__name__}: {error}")
+            return failure(f"{name} failed: {type(error).__name__}: {error}")
 
     def close(self) -> None:
         """No new calls; one that runs on a thread ends unheard. Idempotent."""
@@ -154,5 +154,6 @@ def _text(result: object) -> str:
     return text if len(text) <= MAX_OUTPUT else text[:MAX_OUTPUT] + " (cut off)"
 
 
-def _failure(why: str) -> str:
+def failure(why: str) -> str:
+    """As a model is told that a call failed."""
     return json.dumps({"error": why})

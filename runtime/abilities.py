@@ -20,7 +20,10 @@ class Abilities:
     instructions: bool = False
     """Instructions are followed; otherwise they are kept and shown, no more."""
     tools: bool = False
-    """The model can call functions."""
+    """The model can call whatever functions it is told of."""
+    calls: frozenset[str] = frozenset()
+    """Functions that the model knows by itself, besides those it is told of. What they return it
+    can't read: it is said as it stands."""
     revises: bool = False
     """What was answered earlier can be shortened or taken out of the context."""
     never_truncates: bool = False
@@ -40,6 +43,7 @@ class Abilities:
         """As the client is told."""
         return {
             **asdict(self),
+            "calls": sorted(self.calls),
             "voices": sorted(self.voices),
             "languages": sorted(self.languages),
             "transcribers": sorted(self.transcribers),

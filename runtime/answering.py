@@ -14,7 +14,6 @@ from .effects import (
     CancelTurn,
     CommitTurn,
     Effect,
-    Emit,
     EndAside,
     EndTurn,
     FlushPlayout,
@@ -26,6 +25,7 @@ from .effects import (
     RunTool,
     StartShadow,
     StopDecoding,
+    TellLimits,
 )
 from .events import HeadReady, PlaybackReported, Played, TokensReady, ToolCalled, VoiceReady
 from .frames import HEARING_RATE, SPEAKING_RATE
@@ -33,6 +33,7 @@ from .realtime_config import FunctionChoice
 from .response_options import ResponseOptions
 from .session_state import PICTURE_STAGES, SessionState
 from .token_usage import still_there
+from .tools import NOT_HERE
 
 
 class Answering(SessionState):
@@ -45,6 +46,7 @@ class Answering(SessionState):
         tail_pts: int | None,
     ) -> list[Effect]:
         """Have the engine begin it."""
+        self._begun = draft.turn
         begin = StartShadow(draft.turn, text, tail_pts)
         able = self.abilities
         if able.instructions or able.tools or able.history:
@@ -88,7 +90,9 @@ class Answering(SessionState):
         draft.ready_words = len(draft.answer.split())
         draft.ready_voice_ms = sum(len(v.pcm) for v in held) * 1000 // SPEAKING_RATE
         draft.teller = teller = self.narrator.response(draft.turn, draft.options)
-        may_call = self.abilities.tools and bool(draft.options.tools or self.own_tools)
+        able = self.abilities
+        may_call = bool(able.calls) or (able.tools and bool(draft.options.tools or self.own_tools))
+        self._recitals.clear()  # what comes now is said instead
         effects: list[Effect] = [CommitTurn(draft.turn), *draft.speak()]
         if draft.is_capped:
             effects.append(StopDecoding(draft.turn, draft.answer))
@@ -96,10 +100,9 @@ class Answering(SessionState):
             effects += [play for voice in held for play in self._queue(draft, voice, now)]
         effects += told
         effects += teller.began(is_eager=not may_call)
-        if self.abilities.history and teller.item_id is not None:
-            effects.append(NameItems(draft.turn, asked, teller.item_id))
-        if self._rate_limits:
-            effects.append(Emit(messages.rate_limits(self._rate_limits)))
+        if able.history:
+            effects.append(NameItems(draft.turn, asked, teller.answer_id))
+        effects.append(TellLimits())
         effects += self._sounds(draft) if held else self.narrator.state("thinking")
         effects += teller.words(draft.answer)
         if not self._is_track:
@@ -159,27 +162,39 @@ class Answering(SessionState):
         if draft is None or draft.is_done:
             return []
         draft.progressed = now
+        if event.name in self.abilities.calls and self._why_not(draft, event):
+            # The model is not told which functions there are: it is not at fault, nor to be silent.
+            return self._take_words(TokensReady(draft.turn, NOT_HERE, is_last=False), now, {})
         if not draft.is_committed:
             draft.calls.append(event)
             return []
         return self._tell_call(draft, event)
 
+    def _why_not(self, draft: Draft, call: ToolCalled) -> str:
+        """Why this function may not be called; empty when it may."""
+        choice, options = draft.options.tool_choice, draft.options
+        if choice == "none" or (isinstance(choice, FunctionChoice) and choice.name != call.name):
+            return f"the model called {call.name!r} though tool_choice forbids it"
+        if any(tool.name == call.name for tool in options.tools):
+            return ""
+        if call.name in self.own_tools and options.is_out_of_band:
+            return f"{call.name!r} can't be called outside of the conversation"
+        if call.name in self.abilities.calls and call.name not in self.own_tools:
+            return f"there is no function {call.name!r} here"
+        return ""
+
     def _tell_call(self, draft: Draft, call: ToolCalled) -> list[Effect]:
-        """The client's functions are its own to run; ours run here and leave items."""
+        """The client's functions are its own to run. Ours run here and leave items: clients take a
+        function call among a response's output for one that they are to run."""
         teller = draft.teller
         assert teller is not None
-        choice = draft.options.tool_choice
-        if choice == "none" or (isinstance(choice, FunctionChoice) and choice.name != call.name):
-            why = f"the model called {call.name!r} though tool_choice forbids it"
+        if why := self._why_not(draft, call):
             return [self.narrator.error(why, "tool_not_allowed", kind="server_error")]
         is_clients = any(tool.name == call.name for tool in draft.options.tools)
         if is_clients or call.name not in self.own_tools:
             item_id, told = teller.call(call.call_id, call.name, call.arguments)
             return told
-        if draft.teller is not None and draft.options.is_out_of_band:
-            why = f"{call.name!r} can't be called outside of the conversation"
-            return [self.narrator.error(why, "tool_not_allowed", kind="server_error")]
-        self._calls[call.call_id] = call.name
+        self._calls[call.call_id] = draft.options
         item_id = self.narrator.new_id("item")
         item = messages.call_item(item_id, call.call_id, call.name, call.arguments, "completed")
         return [
@@ -372,6 +387,7 @@ class Answering(SessionState):
         assert teller is not None
         self._reckon(draft, now)
         self._drop_live(now)
+        self._drop_results()
         is_read = not draft.options.has_voice
         heard = draft.answer if is_read else self.playback.heard(draft.turn)
         cut = CancelTurn(draft.turn, heard)
@@ -402,6 +418,12 @@ class Answering(SessionState):
                 effects += tail.teller.playout_cut(self.playback.heard_ms(tail.turn))
                 tail.teller.heard_only(heard)
         return effects
+
+    def _drop_results(self) -> None:
+        """What functions of ours give is kept, and nothing is said of it."""
+        self._calls = dict.fromkeys(self._calls)
+        self._result_for = None
+        self._recitals.clear()
 
     def _drop_live(self, now: float) -> None:
         self._live = None

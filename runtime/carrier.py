@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+from . import messages
 from .asides import Asides, OpenPicture, as_frame
 from .clock import Clock
 from .effects import (
@@ -38,6 +39,7 @@ from .effects import (
     StartAside,
     StartShadow,
     StopDecoding,
+    TellLimits,
 )
 from .events import Event
 from .frame_sampler import FrameSampler
@@ -46,6 +48,7 @@ from .protocols import (
     Delivery,
     Engine,
     ItemEngine,
+    LimitedTransport,
     MessageTransport,
     RevisingEngine,
     Slot,
@@ -207,6 +210,11 @@ class Carrier:
                 self._transport.playout.flush()
             case Emit(message=message):
                 self._transport.send(message)
+            case TellLimits():
+                if isinstance(self._transport, LimitedTransport):
+                    limits = self._transport.limits()
+                    if limits:
+                        self._transport.send(messages.rate_limits(limits))
             case _:
                 pass
 

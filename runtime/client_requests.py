@@ -17,11 +17,10 @@ from .item_requests import ItemRequests
 from .narrator import Narrator
 from .response_options import ItemReference, ResponseOptions, session_options
 from .session_state import words_in
+from .tools import recited
 
 MAX_ASIDES = 4
 """Answers outside of the conversation at once."""
-MAX_CONTINUATIONS = 8
-"""Answers in a row that functions of ours caused, before the person is heard again."""
 
 
 class ClientRequests(ItemRequests):
@@ -66,6 +65,8 @@ class ClientRequests(ItemRequests):
             return self._retract("asked") + self._decide(now)
         if able.history or able.instructions:
             return [*self._let_play_out(now), *self._answer_now(None, options, None, now)]
+        if self._recitals and (said := self._recite(options, now)):
+            return said
         if self._live is not None:
             raise BadInput(
                 "an answer is still being played and nothing new was asked",
@@ -98,6 +99,9 @@ class ClientRequests(ItemRequests):
         """A typed question is a whole turn: it ends what is being said, by us or to us."""
         self._continuations = 0
         asked = next(reversed(self._typed), None)
+        for item_id in self._typed:
+            if (kept := self.narrator.items.get(item_id)) is not None:
+                kept.turn = self._turn + 1
         self._typed.clear()
         effects = self._let_play_out(now) if options is not None else []
         effects += self._cut("client_cancelled", now, is_listening=False) if not effects else []
@@ -121,6 +125,7 @@ class ClientRequests(ItemRequests):
         if (
             shadow is not None
             and not is_told
+            and not shadow.calls  # which other options may forbid
             and shadow.options.has_voice == options.has_voice
             and shadow.options.max_tokens == options.max_tokens
         ):
@@ -173,6 +178,9 @@ class ClientRequests(ItemRequests):
             return []
         if self._tails and self._is_track:
             return self._cut_tails(now)
+        if wanted is None and any(self._calls.values()):
+            self._drop_results()  # the answer goes on when they have run: not any more
+            return []
         return self._nothing_to_cancel(event)
 
     def _nothing_to_cancel(self, event: CancelRequested) -> list[Effect]:
@@ -280,8 +288,9 @@ class ClientRequests(ItemRequests):
     # Functions of ours
 
     def _tool_finished(self, event: ToolFinished, now: float) -> list[Effect]:
-        if self._calls.pop(event.call_id, None) is None:
+        if event.call_id not in self._calls:
             return []
+        called_by = self._calls.pop(event.call_id)
         item_id = self.narrator.new_id("item")
         item = messages.output_item(item_id, event.call_id, event.output)
         before = self.narrator.items.last
@@ -289,20 +298,37 @@ class ClientRequests(ItemRequests):
         if self.abilities.history:
             effects.append(InsertItem(item, before))
         self._hand(text=words_in(event.output))
-        self._has_results = True
+        if called_by is None:
+            return effects
+        if not self.abilities.history:
+            self._recitals.append(event.output)
+        self._result_for = called_by
         return effects if self._is_responding else effects + self._go_on(now)
 
     def _go_on(self, now: float) -> list[Effect]:
-        if not self._has_results or self._calls or self._is_responding:
+        options = self._result_for
+        if options is None or any(self._calls.values()) or self._is_responding:
             return []
-        self._has_results = False
+        self._result_for = None
+        options = replace(options, metadata=None)  # that is of the response which called
         if self._utterance is not None:
+            self._recitals.clear()
             return []  # the person speaks: what they say is answered with it
+        if not self.abilities.history:
+            return self._recite(options, now)
         self._continuations += 1
-        if self._continuations > MAX_CONTINUATIONS:
-            why = f"functions were called {MAX_CONTINUATIONS} times without an answer"
-            return [Narrator.error(why, "tool_loop", kind="server_error")]
-        return [*self._let_play_out(now), *self._answer_now(None, None, None, now)]
+        is_last = self._continuations >= self.tool_rounds or options.tool_choice == "none"
+        options = replace(options, tool_choice="none" if is_last else "auto")
+        return [*self._let_play_out(now), *self._answer_now(None, options, None, now)]
+
+    def _recite(self, options: ResponseOptions, now: float) -> list[Effect]:
+        """A model that can't read what functions return says it as it stands."""
+        said = [recited(output) for output in self._recitals]
+        self._recitals.clear()
+        text = recited(" ".join(text for text in said if text))
+        if not text:
+            return []
+        return [*self._let_play_out(now), *self._answer_now(text, options, None, now)]
 
 
 def _words_of(item: Mapping[str, object]) -> str:

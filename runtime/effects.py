@@ -14,7 +14,8 @@ from .response_options import ResponseOptions
 
 @dataclass(frozen=True, slots=True)
 class StartShadow:
-    """Begin an answer nobody hears yet. `text` is a typed question, None for the spoken one.
+    """Begin an answer nobody hears yet. `text` is a typed question, None for the spoken one; a
+    `Recital` is what the answer is to say.
 
     `tail_pts` is one past the last voiced sample of the utterance: the answer needs the audio up to
     there (None for a typed question).
@@ -151,6 +152,11 @@ class RunTool:
 
 
 @dataclass(frozen=True, slots=True)
+class TellLimits:
+    """A response begins: the client is told how much it may still send, where that is counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class BeginTranscript:
     """The chosen transcriber follows an utterance from here on."""
 
@@ -249,6 +255,7 @@ Effect = (
     | StartAside
     | EndAside
     | RunTool
+    | TellLimits
     | BeginTranscript
     | EndTranscript
     | DropTranscript

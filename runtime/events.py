@@ -232,13 +232,6 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsChanged:
-    """Who counts the client's use says what is left; told with the next response."""
-
-    limits: tuple[RateLimit, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class VoiceReady:
     """Voiced audio of one phrase of a turn, mono at SPEAKING_RATE, in order."""
 
@@ -368,7 +361,6 @@ Event = (
     | ToolCalled
     | ToolFinished
     | AsideFailed
-    | LimitsChanged
     | VoiceReady
     | Played
     | CancelRequested

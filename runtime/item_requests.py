@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 from . import messages
 from .effects import CancelTurn, Effect, EraseItem, FlushPlayout, InsertItem, LookAt, ReviseTurn
@@ -11,7 +13,7 @@ from .errors import BadInput
 from .events import ItemAudioBegun, ItemCreated, ItemDeleted, ItemTruncated
 from .frames import SPEAKING_RATE
 from .item_input import EncodedPicture, NewItem
-from .items import ROOT
+from .items import ROOT, Kept
 from .listening import Listening
 from .narrator import Narrator
 from .session_state import words_in
@@ -66,6 +68,8 @@ class ItemRequests(Listening):
                 effects += self._show(picture, now)
         elif item.get("type") == "function_call_output":
             self._hand(text=words_in(text))
+            if not self.abilities.history:
+                self._recitals.append(text)
         return effects
 
     def _item_audio_begun(self, event: ItemAudioBegun) -> list[Effect]:
@@ -165,6 +169,8 @@ class ItemRequests(Listening):
             )
         if self.abilities.history or new.role == "user":
             return
+        if new.kind == "function_call_output" and self.abilities.calls:
+            return
         what = f"a {new.role} message" if new.role else f"a {new.kind}"
         raise BadInput(
             f"{where} is {what}: this model takes in only what the user says, types and shows",
@@ -215,7 +221,7 @@ class ItemRequests(Listening):
 
     # Taking out
 
-    def _item_deleted(self, event: ItemDeleted) -> list[Effect]:
+    def _item_deleted(self, event: ItemDeleted, now: float) -> list[Effect]:
         item_id = event.item_id
         kept = self.narrator.items.get(item_id)
         if kept is None:
@@ -230,13 +236,29 @@ class ItemRequests(Listening):
                     event_id=event.event_id,
                 )
             ]
-        effects: list[Effect] = []
-        if self._typed.pop(item_id, None) is None:  # it did not reach the context yet
-            if self.abilities.history:
-                effects.append(EraseItem(item_id))
-            elif kept.turn is not None and self.abilities.revises:
-                effects.append(ReviseTurn(kept.turn, "" if kept.is_answer else None))
+        try:
+            effects = self._take_out(item_id, kept, now)
+        except BadInput as error:
+            return [Narrator.bad(error, event.event_id)]
         return [*self.narrator.deleted(item_id), *effects]
+
+    def _take_out(self, item_id: str, kept: Kept, now: float) -> list[Effect]:
+        """The context forgets an item. Raises `BadInput` where it can't."""
+        able = self.abilities
+        if item_id in self._typed and not (able.pictures and _shows_picture(kept)):
+            del self._typed[item_id]
+            return [EraseItem(item_id)] if able.history else []
+        if any(spoken.item_id == item_id for spoken in self._unanswered):
+            if len(self._unanswered) > 1 or self._utterance is not None or self._live is not None:
+                raise _cant_edit(item_id, "it is answered together with what was said around it")
+            self._unanswered.clear()
+            return self._forget("deleted", now)
+        if able.history:
+            return [EraseItem(item_id)]
+        if able.revises:
+            turn = kept.turn
+            return [] if turn is None else [ReviseTurn(turn, "" if kept.is_answer else None)]
+        raise _cant_edit(item_id, "this model can't forget a single thing that it took in or said")
 
     def _item_truncated(self, event: ItemTruncated, now: float) -> list[Effect]:
         """The client knows best what was heard."""
@@ -267,6 +289,14 @@ class ItemRequests(Listening):
         except BadInput as error:
             return [Narrator.bad(error, event.event_id)]
         heard = self.playback.said_by(turn, samples)
+        is_whole = self.playback.has(turn) and samples >= queued
+        was_cut = kept.item.get("status") == "incomplete"
+        is_newest = turn == self._begun
+        is_late = self._cut_late is not None and self._cut_late.turn == turn
+        if not (is_newest or is_late or is_whole or was_cut or self.abilities.revises):
+            # What was cut keeps what was reckoned as heard; the newest answer can still be cut.
+            why = "this model can't shorten what it said before its newest answer"
+            return [Narrator.bad(_cant_edit(event.item_id, why), event.event_id)]
         told = self.narrator.truncated(event.item_id, event.audio_end_ms, heard)
         live = self._live
         if live is not None and live.turn == turn and live.is_done:
@@ -287,9 +317,24 @@ class ItemRequests(Listening):
             # It goes on; when it is cut, this is what was heard of it.
             self.playback.played(turn, samples)
             return told
-        if self._cut_late is not None and self._cut_late.turn == turn:
+        if is_late:
             self._cut_late = None
             return [CancelTurn(turn, heard), *told]
         if self.abilities.revises:
             return [ReviseTurn(turn, heard), *told]
+        if is_newest and not (is_whole or was_cut):
+            return [CancelTurn(turn, heard), *told]
         return told
+
+
+def _shows_picture(kept: Kept) -> bool:
+    parts = kept.item.get("content")
+    # Items are made by us: their content is a list of objects.
+    content = cast(list[Mapping[str, object]], parts) if isinstance(parts, list) else []
+    return any(part.get("type") == "input_image" for part in content)
+
+
+def _cant_edit(item_id: str, why: str) -> BadInput:
+    return BadInput(
+        f"{item_id!r} stays as it is: {why}", code="unsupported_item_edit", param="item_id"
+    )

@@ -10,6 +10,7 @@ from enum import Enum
 
 from .clock import Clock
 from .errors import BadInput
+from .events import RateLimit
 from .settings import LimitsSettings
 from .token_bucket import TokenBucket
 
@@ -86,6 +87,17 @@ class MessageGuard:
             )
         self.messages += 1
         self.bytes += size
+
+    def limits(self) -> Sequence[RateLimit]:
+        """What is left of the messages that may come: of the limit that is nearest, this
+        conversation's or its key's. The published names say "requests" for what is counted one by
+        one; bytes have no name there."""
+        now = self._clock.now()
+        buckets = [bucket for bucket, is_size, *_ in self._buckets if not is_size]
+        nearest = min(buckets, key=lambda bucket: bucket.left(now))
+        left = nearest.left(now)
+        full_s = (nearest.burst - left) / nearest.per_s
+        return (RateLimit("requests", int(nearest.burst), int(left), round(full_s, 3)),)
 
     def accepted(self) -> None:
         """A message could be used."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from .audio_path import AudioFormat
-from .events import Event, Transcribed, TranscriptionFailed
+from .events import Event, RateLimit, Transcribed, TranscriptionFailed
 from .frames import AudioChunk, Pcm, VideoFrame
 from .mailboxes import Bounded, Latest
 from .realtime_config import SessionConfig
@@ -50,7 +50,8 @@ class Engine(Protocol):
         ...
 
     def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
-        """Begin a shadow answer to what was heard (or to typed `text`): answered by one `HeadReady`
+        """Begin a shadow answer to what was heard (or to typed `text`; of a `Recital` the answer
+        says just that, where the engine's abilities name `calls`): answered by one `HeadReady`
         then, unless the head is SILENT or WAIT, by `TokensReady` events to the last one. What was
         delivered as understood before the `HeadReady` is part of what is answered."""
         ...
@@ -219,6 +220,15 @@ class Transport(Protocol):
 
     async def close(self, why: str) -> None:
         """Idempotent; ends every task, thread and socket of this peer."""
+        ...
+
+
+@runtime_checkable
+class LimitedTransport(Protocol):
+    """A transport whose client may send only so much."""
+
+    def limits(self) -> Sequence[RateLimit]:
+        """What is left now; empty where nobody counts."""
         ...
 
 

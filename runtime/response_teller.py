@@ -48,6 +48,8 @@ class ResponseTeller:
         """`items` and `conversation_id` are None for a response outside of the conversation."""
         self.turn = turn
         self.response_id = new_id("resp")
+        self.answer_id = new_id("item")
+        """What the answer's words will be as an item, if there are any."""
         self.is_done = False
         self.is_playing = False
         self._options = options
@@ -191,9 +193,9 @@ class ResponseTeller:
         if self._message is not None:
             return []
         index = len(self._output)
-        part = say.Part(
-            self.response_id, self._new_id("item"), index, has_voice=self._options.has_voice
-        )
+        if self._items is not None and self.answer_id in self._items:
+            self.answer_id = self._new_id("item")  # a client has taken it meanwhile
+        part = say.Part(self.response_id, self.answer_id, index, has_voice=self._options.has_voice)
         message = _Message(part, None)
         self._message = message
         item = self._shown(message, None, "in_progress")

@@ -41,7 +41,6 @@ from .events import (
     ItemDeleted,
     ItemRequested,
     ItemTruncated,
-    LimitsChanged,
     LoadChanged,
     PeerGone,
     PictureSeen,
@@ -149,16 +148,13 @@ class Session(ClientRequests):
             case ItemRequested(item_id=item_id, event_id=event_id):
                 return self.narrator.item(item_id, event_id)
             case ItemDeleted():
-                return self._item_deleted(event)
+                return self._item_deleted(event, now)
             case ItemTruncated():
                 return self._item_truncated(event, now)
             case PlaybackReported():
                 return self._reported(event, now)
             case SessionUpdated():
                 return self._updated(event)
-            case LimitsChanged(limits=limits):
-                self._rate_limits = limits
-                return []
             case AudioAppended():
                 self._active_at = now
                 return []

@@ -10,7 +10,7 @@ from .abilities import Abilities
 from .audio_path import AudioPath
 from .drafts import Draft
 from .effects import CancelTurn, Effect, Emit
-from .events import RateLimit, TokensTaken
+from .events import TokensTaken
 from .frames import HEARING_RATE, SPEAKING_RATE
 from .ledger import LatencyTotals, latencies_ms, modal_ms
 from .narrator import Narrator
@@ -68,15 +68,17 @@ class SessionState:
         audio_path: AudioPath = AudioPath.TRACK,
         abilities: Abilities | None = None,
         own_tools: frozenset[str] = frozenset(),
+        tool_rounds: int = 8,
         config: SessionConfig | None = None,
     ) -> None:
         """`now` is when the conversation starts; `process_totals` is counted into, if given;
-        `own_tools` are functions this process runs for the model; `config` is what the session
-        begins with."""
+        `own_tools` are functions this process runs for the model, `tool_rounds` answers in a row
+        may come of what they return; `config` is what the session begins with."""
         self.id = session_id
         self.audio_path = audio_path
         self.abilities = abilities or Abilities()
         self.own_tools = own_tools
+        self.tool_rounds = tool_rounds
         self.limits = limits or SessionSettings()
         self.config = config or parsed(default_config(session_id, model="visavis", voice="default"))
         self.gate = SpeechGate(audio or AudioSettings())
@@ -88,6 +90,7 @@ class SessionState:
         self.playback = PlaybackLedger(self.turns.client_delay_ms)
         self._process_totals = process_totals
         self._turn = 0
+        self._begun = 0  # the newest turn that the engine was asked to begin, asides apart
         self._utterance: Utterance | None = None
         self._unanswered: list[Spoken] = []
         self._shadow: Draft | None = None
@@ -104,11 +107,12 @@ class SessionState:
         self._stray_pts: int | None = None
         self._echo_until = -1
         self._typed: dict[str, str] = {}  # texts that wait for an answer, by item
-        self._calls: dict[str, str] = {}  # functions of ours that run, and their names
-        self._has_results = False  # of functions of ours that the model has not seen
+        # Functions of ours that run, and the answers that called them; None: nobody waits any more.
+        self._calls: dict[str, ResponseOptions | None] = {}
+        self._result_for: ResponseOptions | None = None  # the answer a result must go on with
+        self._recitals: list[str] = []  # outputs of functions that are to be said
         self._continuations = 0  # answers in a row that such results caused
         self._idle_from: tuple[float, int] | None = None  # since when nobody speaks, and its pts
-        self._rate_limits: tuple[RateLimit, ...] = ()
         self._handed = TokensTaken()
         self._taken = TokensTaken()  # by the newest response
         self._latents: dict[str, float] = {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from visavis.runtime.abilities import Abilities
 from visavis.runtime.audio_path import AudioPath
-from visavis.runtime.effects import Effect, Emit, StartShadow
+from visavis.runtime.effects import Effect, Emit, StartShadow, TellLimits
 from visavis.runtime.events import (
     Event,
     Head,
@@ -141,8 +141,8 @@ class Talk:
 
 
 def acts(effects: list[Effect]) -> list[Effect]:
-    """Without the messages."""
-    return [effect for effect in effects if not isinstance(effect, Emit)]
+    """Without what is told."""
+    return [effect for effect in effects if not isinstance(effect, Emit | TellLimits)]
 
 
 def told(effects: list[Effect]) -> list[Mapping[str, object]]:

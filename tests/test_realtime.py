@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from typing import cast
 
 import pytest
-from published_models import MODELS, check, fields_of, published
+from published_models import MODELS, fields_of
+from realtime_fakes import ABLE, Client, error_of, kinds, response_of
 from runtime_fakes import Talk, acts, config_with, told, turn_detection
 
 from visavis.runtime.abilities import Abilities
 from visavis.runtime.audio_path import AudioPath
-from visavis.runtime.client_messages import ClientMessages
 from visavis.runtime.effects import (
     BeginTranscript,
     CancelTurn,
     CommitTurn,
     Configure,
     DropTranscript,
-    Effect,
     EndAside,
     EndTranscript,
     EndTurn,
@@ -36,8 +35,8 @@ from visavis.runtime.effects import (
     StartAside,
     StartShadow,
     StopDecoding,
+    TellLimits,
 )
-from visavis.runtime.errors import BadInput
 from visavis.runtime.events import (
     AnswerRequested,
     AsideFailed,
@@ -45,11 +44,9 @@ from visavis.runtime.events import (
     AudioCommitted,
     Head,
     HeadReady,
-    LimitsChanged,
     PeerGone,
     PictureSeen,
     Played,
-    RateLimit,
     StageFailed,
     TokensTaken,
     ToolCalled,
@@ -57,69 +54,12 @@ from visavis.runtime.events import (
     Transcribed,
     TranscriptionFailed,
 )
-from visavis.runtime.realtime_config import as_message
 
-ABLE = Abilities(pictures=4, history=True, instructions=True, tools=True, revises=True)
 PNG = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
     "DwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 LOOK_UP = {"type": "function", "name": "look_up", "parameters": {"type": "object"}}
-
-
-class Client:
-    """A client's messages into a session, and every effect checked on the way back."""
-
-    def __init__(
-        self,
-        path: AudioPath = AudioPath.MESSAGES,
-        abilities: Abilities | None = None,
-        own_tools: frozenset[str] = frozenset(),
-        **update: object,
-    ) -> None:
-        able = abilities or Abilities()
-        config = config_with(**update)
-        self.talk = Talk(path=path, abilities=able, own_tools=own_tools, config=config)
-        self.messages = ClientMessages(as_message(config), able, path)
-        self.effects: list[Effect] = []
-
-    def send(self, kind: str, **fields: object) -> list[Effect]:
-        """One message; a refused one is answered as the runner does."""
-        message = {"type": kind, "event_id": "evt", **fields}
-        try:
-            translated = self.messages.translate(message)
-        except BadInput as error:
-            effects: list[Effect] = [self.talk.session.narrator.bad(error, "evt")]
-        else:
-            effects = [e for event in translated.events for e in self.talk.give(event)]
-            for reply in translated.replies:
-                check(reply)
-        published(effects)
-        return effects
-
-    def item(self, *content: Mapping[str, object], **fields: object) -> list[Effect]:
-        item = {"type": "message", "role": "user", "content": list(content), **fields}
-        return self.send("conversation.item.create", item=item)
-
-    def text(self, text: str, **fields: object) -> list[Effect]:
-        return self.item({"type": "input_text", "text": text}, **fields)
-
-    def respond(self, **wish: object) -> list[Effect]:
-        return self.send("response.create", response=wish)
-
-
-def kinds(effects: list[Effect]) -> list[str]:
-    return [str(message["type"]) for message in published(effects)]
-
-
-def error_of(effects: list[Effect]) -> Mapping[str, object]:
-    (message,) = [m for m in published(effects) if m["type"] == "error"]
-    return fields_of(message, "error")
-
-
-def response_of(effects: list[Effect], kind: str = "response.done") -> Mapping[str, object]:
-    (message,) = [m for m in published(effects) if m["type"] == kind]
-    return fields_of(message, "response")
 
 
 # Audio inside messages
@@ -549,11 +489,13 @@ def test_a_failed_response_says_so() -> None:
     assert response_of(failed)["status"] == "failed"
 
 
-def test_limits_are_told_with_the_next_response() -> None:
+def test_limits_are_told_when_a_response_begins() -> None:
     client = Client()
-    client.talk.give(LimitsChanged((RateLimit("requests", 10, 9, 1.5),)))
     client.text("one")
-    assert "rate_limits.updated" in kinds(client.send("response.create"))
+    asked = client.send("response.create")
+    began = [effect for effect in asked if isinstance(effect, TellLimits)]
+    assert len(began) == 1
+    assert kinds(asked[: asked.index(began[0])])[0] == "response.created"
 
 
 # Outside of the conversation
@@ -818,10 +760,11 @@ def test_functions_do_not_go_round_for_ever() -> None:
     for turn in range(1, 9):
         client.talk.give(ToolCalled(turn, f"call_{turn}", "time", "{}"))
         client.talk.words(turn, "")
-        assert CommitTurn(turn + 1) in client.talk.give(ToolFinished(f"call_{turn}", "x"))
-    client.talk.give(ToolCalled(9, "call_9", "time", "{}"))
-    client.talk.words(9, "")
-    assert error_of(client.talk.give(ToolFinished("call_9", "x")))["code"] == "tool_loop"
+        went_on = client.talk.give(ToolFinished(f"call_{turn}", "x"))
+        (prepared,) = [effect for effect in went_on if isinstance(effect, Prepare)]
+        assert prepared.options.tool_choice == ("none" if turn == 8 else "auto")
+    refused = client.talk.give(ToolCalled(9, "call_9", "time", "{}"))
+    assert error_of(refused)["code"] == "tool_not_allowed" and acts(refused) == []
 
 
 def test_a_forbidden_function_is_not_called() -> None:

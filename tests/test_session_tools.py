@@ -1,0 +1,259 @@
+"""Functions in a conversation: who runs them, when, what is told, and how an output is said that the
+model can't read. And what a model that can't edit its context is asked in vain."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from realtime_fakes import ABLE, Client, error_of, kinds, response_of
+from runtime_fakes import Talk, acts, told
+
+from visavis.runtime.abilities import Abilities
+from visavis.runtime.audio_path import AudioPath
+from visavis.runtime.effects import (
+    CancelTurn,
+    CommitTurn,
+    EraseItem,
+    ForgetUtterance,
+    InsertItem,
+    NameItems,
+    Prepare,
+    RetractShadow,
+    RunTool,
+    Speak,
+    StartAside,
+    StartShadow,
+)
+from visavis.runtime.events import ToolCalled, ToolFinished
+from visavis.runtime.tools import BUILTIN, NOT_HERE, Recital
+
+RECITES = Abilities(calls=frozenset(BUILTIN))
+GET_TIME = {"type": "function", "name": "get_time", "parameters": {"type": "object"}}
+CALL = ToolCalled(1, "call_1", "get_time", "{}")
+
+
+def asked(
+    own: frozenset[str] = frozenset(BUILTIN), able: Abilities = RECITES, **update: object
+) -> Client:
+    client = Client(AudioPath.MESSAGES, able, own, **update)
+    client.text("what time is it")
+    client.send("response.create")
+    return client
+
+
+def test_an_output_that_the_model_cant_read_is_said_as_it_stands() -> None:
+    client = asked()
+    called = client.talk.give(CALL)
+    assert acts(called) == [RunTool("call_1", "get_time", "{}")]
+    assert kinds(called) == ["conversation.item.added", "conversation.item.done"]
+    assert response_of(client.talk.words(1, ""))["output"] == []
+    said = client.talk.give(ToolFinished("call_1", "It is twenty to three."))
+    (begun,) = [effect for effect in said if isinstance(effect, StartShadow)]
+    assert begun.text == "It is twenty to three." and isinstance(begun.text, Recital)
+    assert kinds(said)[:3] == [
+        "conversation.item.added",
+        "conversation.item.done",
+        "response.created",
+    ]
+    assert CommitTurn(2) in said
+
+
+def test_a_shadow_runs_nothing() -> None:
+    talk = Talk(abilities=RECITES, own_tools=frozenset(BUILTIN))
+    talk.speech()
+    talk.pause(3)
+    talk.head(1)
+    assert talk.give(CALL) == []
+    assert acts(talk.speech(1)) == [RetractShadow(1)]
+    talk.pause(3)
+    talk.head(2)
+    talk.give(ToolCalled(2, "call_2", "get_time", "{}"))
+    assert RunTool("call_2", "get_time", "{}") in talk.pause(3)
+
+
+def test_a_clients_function_of_the_same_name_gets_the_call_and_its_output_is_said() -> None:
+    client = asked(tools=[GET_TIME])
+    called = client.talk.give(CALL)
+    assert acts(called) == []
+    assert kinds(called) == [
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "conversation.item.done",
+    ]
+    client.talk.words(1, "")
+    given = {"type": "function_call_output", "call_id": "call_1", "output": '{"time": "noon"}'}
+    assert acts(client.send("conversation.item.create", item=given)) == []
+    said = acts(client.send("response.create"))
+    assert said == [StartShadow(2, text=Recital("noon")), CommitTurn(2)]
+    client.talk.words(2, "noon")
+    assert error_of(client.send("response.create"))["code"]  # it is said once
+
+
+def test_an_output_with_no_words_is_nothing_to_answer() -> None:
+    client = asked(tools=[GET_TIME])
+    client.talk.give(CALL)
+    client.talk.words(1, "")
+    given = {"type": "function_call_output", "call_id": "call_1", "output": " "}
+    client.send("conversation.item.create", item=given)
+    assert error_of(client.send("response.create"))["code"] == "nothing_to_answer"
+
+
+def test_an_output_that_nobody_asked_for_is_refused() -> None:
+    client = Client(abilities=RECITES)
+    given = {"type": "function_call_output", "call_id": "call_9", "output": "x"}
+    refused = error_of(client.send("conversation.item.create", item=given))
+    assert refused["code"] == "invalid_function_call_output"
+    refused = error_of(Client().send("conversation.item.create", item=given))
+    assert refused["code"] == "unsupported_item"
+
+
+def test_a_model_that_may_not_call_says_so() -> None:
+    for client in (asked(tool_choice="none"), asked(own=frozenset())):
+        said = client.talk.give(CALL)
+        assert not [effect for effect in said if isinstance(effect, RunTool)]
+        client.talk.words(1, "")
+        spoken = [effect for effect in client.talk.effects if isinstance(effect, Speak)]
+        assert " ".join(effect.phrase for effect in spoken) == NOT_HERE
+
+
+def test_a_shadow_that_may_not_call_says_so_when_it_is_heard() -> None:
+    talk = Talk(abilities=RECITES)
+    talk.speech()
+    talk.pause(3)
+    talk.head(1)
+    talk.give(CALL)
+    talk.words(1, "")
+    talk.pause(3)
+    spoken = [effect for effect in talk.effects if isinstance(effect, Speak)]
+    assert " ".join(effect.phrase for effect in spoken) == NOT_HERE
+
+
+def test_outside_of_the_conversation_nothing_is_called() -> None:
+    client = Client(AudioPath.MESSAGES, RECITES, frozenset(BUILTIN))
+    item = {"type": "message", "role": "user"}
+    wish = client.respond(
+        conversation="none",
+        output_modalities=["text"],
+        input=[{**item, "content": [{"type": "input_text", "text": "what time is it"}]}],
+    )
+    (aside,) = [effect for effect in wish if isinstance(effect, StartAside)]
+    said = client.talk.give(ToolCalled(aside.turn, "call_1", "get_time", "{}"))
+    assert [message.get("delta") for message in told(said)] == [NOT_HERE]
+
+
+def test_a_result_goes_on_as_the_answer_that_called_was_wanted() -> None:
+    client = Client(AudioPath.MESSAGES, ABLE, frozenset({"time"}))
+    client.text("what time is it")
+    client.respond(output_modalities=["text"], metadata={"topic": "x"}, instructions="Be brief.")
+    client.talk.give(ToolCalled(1, "call_1", "time", "{}"))
+    client.talk.words(1, "")
+    went_on = client.talk.give(ToolFinished("call_1", "noon"))
+    (prepared,) = [effect for effect in went_on if isinstance(effect, Prepare)]
+    options = prepared.options
+    assert not options.has_voice and options.instructions == "Be brief."
+    assert options.metadata is None
+
+
+def test_of_a_call_that_was_cancelled_nothing_is_said() -> None:
+    for able in (RECITES, ABLE):
+        client = asked(able=able)
+        client.talk.give(CALL)
+        client.talk.words(1, "")
+        assert client.send("response.cancel") == []
+        late = client.talk.give(ToolFinished("call_1", "It is noon."))
+        assert not [effect for effect in late if isinstance(effect, StartShadow)]
+        assert kinds(late) == ["conversation.item.added", "conversation.item.done"]
+        assert any(isinstance(effect, InsertItem) for effect in late) == able.history
+        assert error_of(client.send("response.cancel"))["code"] == "response_cancel_not_active"
+
+
+def test_the_person_who_speaks_meanwhile_is_not_talked_over() -> None:
+    client = asked()
+    client.talk.give(CALL)
+    client.talk.words(1, "")
+    client.talk.speech(10)
+    late = client.talk.give(ToolFinished("call_1", "It is noon."))
+    assert acts(late) == []
+
+
+def test_the_items_of_an_answer_that_may_call_have_their_names() -> None:
+    client = Client(AudioPath.MESSAGES, ABLE, frozenset({"time"}))
+    client.text("what time is it", id="mine")
+    asked_for = client.send("response.create")
+    (named,) = [effect for effect in asked_for if isinstance(effect, NameItems)]
+    said = client.talk.words(1, "noon", is_last=False)
+    (added,) = [m for m in told(said) if m["type"] == "conversation.item.added"]
+    assert named == NameItems(1, "mine", str(cast(dict[str, object], added["item"])["id"]))
+
+
+# Edits that the model can't follow
+
+
+def spoken() -> tuple[Client, str]:
+    """A conversation whose first answer is over, and the id of that answer."""
+    client = Client(AudioPath.TRACK)
+    turn = client.talk.answering()
+    client.talk.played(turn, 48_000, is_done=True)
+    answers = [m for m in told(client.talk.effects) if m["type"] == "response.output_item.added"]
+    return client, str(cast(dict[str, object], answers[-1]["item"])["id"])
+
+
+def test_only_the_newest_answer_can_be_shortened_afterwards() -> None:
+    client, answer = spoken()
+    client.talk.speech(20)
+    client.talk.pause(3)  # another answer has begun: the one before lies deep in the context
+    refused = client.send(
+        "conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=200
+    )
+    assert error_of(refused)["code"] == "unsupported_item_edit" and acts(refused) == []
+    whole = client.send(
+        "conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=1000
+    )
+    assert kinds(whole) == ["conversation.item.truncated"] and acts(whole) == []
+
+
+def test_the_newest_answer_is_shortened_though_it_is_over() -> None:
+    client, answer = spoken()
+    cut = client.send(
+        "conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=200
+    )
+    assert [type(effect) for effect in acts(cut)] == [CancelTurn]
+    assert kinds(cut) == ["conversation.item.truncated"]
+
+
+def test_what_the_model_took_in_cannot_be_deleted() -> None:
+    client, answer = spoken()
+    for item_id in ("item_test_1", answer):
+        refused = client.send("conversation.item.delete", item_id=item_id)
+        assert error_of(refused)["code"] == "unsupported_item_edit"
+        assert kinds(client.send("conversation.item.retrieve", item_id=item_id)) == [
+            "conversation.item.retrieved"
+        ]
+
+
+def test_an_answered_text_is_part_of_its_turn() -> None:
+    client = Client()
+    client.text("hello", id="mine")
+    client.send("response.create")
+    client.talk.words(1, "Hello")
+    refused = client.send("conversation.item.delete", item_id="mine")
+    assert error_of(refused)["code"] == "unsupported_item_edit"
+
+
+def test_a_text_that_waits_is_taken_out_of_a_history_too() -> None:
+    client = Client(abilities=ABLE)
+    client.text("hello", id="mine")
+    assert acts(client.send("conversation.item.delete", item_id="mine")) == [EraseItem("mine")]
+
+
+def test_what_was_committed_and_not_answered_is_forgotten() -> None:
+    client = Client(audio={"input": {"turn_detection": None}})
+    client.talk.speech(10)
+    committed = client.send("input_audio_buffer.commit")
+    item_id = str(next(m for m in told(committed) if "item_id" in m)["item_id"])
+    deleted = client.send("conversation.item.delete", item_id=item_id)
+    assert acts(deleted) == [RetractShadow(1), ForgetUtterance()]
+    assert error_of(client.send("response.create"))["code"] == "nothing_to_answer"
