@@ -19,7 +19,6 @@ from aiortc.mediastreams import MediaStreamError
 
 from ...runtime.errors import BadInput
 from ...runtime.events import RateLimit
-from ...runtime.events import RateLimit
 from ...runtime.frames import AudioChunk, VideoFrame
 from ...runtime.ledger import Histogram
 from ...runtime.mailboxes import Bounded, Latest
@@ -289,10 +288,6 @@ class Peer:
     def guard_messages(self, guard: MessageGuard) -> None:
         """From now on `guard` is asked about every message, and told of all that is refused."""
         self._channel.guard = guard
-
-    def limits(self) -> Sequence[RateLimit]:
-        """What the client may still send."""
-        return () if self._channel.guard is None else self._channel.guard.limits()
 
     def limits(self) -> Sequence[RateLimit]:
         """What the client may still send."""

@@ -16,7 +16,6 @@ from ...runtime import messages
 from ...runtime.audio_path import AudioFormat, AudioPath
 from ...runtime.errors import BadInput
 from ...runtime.events import RateLimit
-from ...runtime.events import RateLimit
 from ...runtime.frames import AudioChunk, Pcm, VideoFrame
 from ...runtime.mailboxes import Bounded, Latest
 from ...runtime.message_guard import MessageGuard, Verdict
@@ -101,10 +100,6 @@ class WebSocketPeer:
     def guard_messages(self, guard: MessageGuard) -> None:
         """From now on every message is counted."""
         self._guard = guard
-
-    def limits(self) -> Sequence[RateLimit]:
-        """What the client may still send."""
-        return () if self._guard is None else self._guard.limits()
 
     def limits(self) -> Sequence[RateLimit]:
         """What the client may still send."""
