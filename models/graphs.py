@@ -1,4 +1,4 @@
-"""The five small networks the runtime steps, as PyTorch modules, and their export to ONNX graphs.
+"""The small networks the runtime steps, as PyTorch modules, and their export to ONNX graphs.
 
 A graph file holds structure only; its weights stay in the one safetensors file and are handed to
 ONNX Runtime as external initializers. `Reference` runs the same modules in PyTorch: the slow twin
@@ -22,10 +22,9 @@ from torch import Tensor, nn
 from .audio_encoder import N_FFT
 from .config import SPAN
 from .networks import Floats, Ints, Pictures
+from .span_graphs import OPSET, outside, span_graph
 from .tensors import tensor_of
 from .weights import EmbeddedModel
-
-OPSET = 17
 
 # Its types know nothing of the file object that its documentation says it takes.
 _exporter: Any = torch.onnx
@@ -61,31 +60,28 @@ class HearStep(nn.Module):
         return logits.softmax(dim=-1), latents[:, 0], kept, torch.cat(after, dim=1)
 
 
-class Span(nn.Module):
-    """Some layers of the decoder and the words that can be read after them."""
+class Glance(nn.Module):
+    """The convolutions of the vision encoder: about half of its time."""
 
-    def __init__(self, model: EmbeddedModel, first: int, exit_index: int) -> None:
+    def __init__(self, model: EmbeddedModel) -> None:
         super().__init__()
-        self.decoder, self.first, self.exit_index = model.decoder, first, exit_index
+        self.vision = model.vision
 
-    def forward(
-        self, x: Tensor, keys: Tensor, values: Tensor, turn: Tensor, mask: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """See `FusedDecoder.span`; first the word logits [B, T, W]."""
-        x, k, v = self.decoder.span(x, keys, values, turn, mask, self.first)
-        return self.decoder.read(x, self.exit_index), x, k, v
+    def forward(self, pictures: Tensor) -> Tensor:
+        """uint8 [B, H, W, 3] -> [B, P, V]"""
+        return self.vision.glance(pictures)
 
 
-class See(nn.Module):
-    """Pictures to the positions they fill."""
+class Recognise(nn.Module):
+    """The rest of it, to the positions that a picture fills."""
 
     def __init__(self, model: EmbeddedModel) -> None:
         super().__init__()
         self.vision, self.decoder = model.vision, model.decoder
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """uint8 [B, H, W, 3] -> [B, P, D]"""
-        return self.decoder.seen(self.vision(pictures))
+    def forward(self, glanced: Tensor) -> Tensor:
+        """[B, P, V] -> [B, P, D]"""
+        return self.decoder.seen(self.vision.out(self.vision.recognise(glanced)))
 
 
 class Read(nn.Module):
@@ -101,37 +97,67 @@ class Read(nn.Module):
         return found
 
 
+class HeldLayers:
+    """`CachedLayers` in PyTorch, their keys and values in plain arrays."""
+
+    def __init__(self, model: EmbeddedModel) -> None:
+        self._decoder, self._config = model.decoder, model.config
+        config = model.config
+        shape = (2, config.layers, 1, config.heads, config.max_positions)
+        self._both: Floats = np.zeros((*shape, config.width // config.heads), np.float32)
+
+    def shallow(self, x: Floats, start: int) -> tuple[Floats, Floats]:
+        return self._span(x, start, 0, self._config.exits[0], 0)
+
+    def deep(self, x: Floats, start: int) -> tuple[Floats, Floats]:
+        return self._span(x, start, self._config.exits[0], self._config.layers, -1)
+
+    def held(self, length: int) -> Floats:
+        return self._both[:, :, 0, :, :length].copy()
+
+    @torch.inference_mode()
+    def _span(
+        self, x: Floats, start: int, first: int, last: int, exit_index: int
+    ) -> tuple[Floats, Floats]:
+        decoder, end = self._decoder, start + len(x)
+        later = torch.zeros(len(x), end)
+        later[:, start:] = torch.full((len(x), len(x)), -torch.inf).triu(1)
+        keys, values = tensor_of(self._both[:, first:last, :, :, :start].copy())
+        turn = torch.stack([decoder.cos[start:end], decoder.sin[start:end]])
+        hidden, new_keys, new_values = decoder.span(
+            tensor_of(x)[None], keys, values, turn, later, first
+        )
+        self._both[0, first:last, :, :, start:end] = new_keys.numpy()
+        self._both[1, first:last, :, :, start:end] = new_values.numpy()
+        return decoder.read(hidden, exit_index)[0].numpy(), hidden[0].numpy()
+
+
 class Reference:
     """`Networks` in PyTorch."""
 
     def __init__(self, model: EmbeddedModel) -> None:
-        first = model.config.exits[0]
-        self._hear, self._see, self._read = HearStep(model), See(model), Read(model)
-        self._shallow, self._deep = Span(model, 0, 0), Span(model, first, -1)
+        self._model = model
+        self._hear, self._read = HearStep(model), Read(model)
+        self._glance, self._recognise = Glance(model), Recognise(model)
 
     @torch.inference_mode()
     def hear(self, pcm: Floats, samples: Floats, frames: Floats) -> tuple[Floats, ...]:
         return _run(self._hear, pcm, samples, frames)
 
     @torch.inference_mode()
-    def see(self, pictures: Pictures) -> Floats:
-        return _run(self._see, pictures)[0]
+    def glance(self, pictures: Pictures) -> Floats:
+        return _run(self._glance, pictures)[0]
+
+    @torch.inference_mode()
+    def recognise(self, glanced: Floats) -> Floats:
+        return _run(self._recognise, glanced)[0]
 
     @torch.inference_mode()
     def read(self, chances: Floats, latents: Floats, lengths: Ints) -> Floats:
         return _run(self._read, chances, latents, lengths)[0]
 
-    @torch.inference_mode()
-    def shallow(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        return _run(self._shallow, x, keys, values, turn, mask)
-
-    @torch.inference_mode()
-    def deep(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        return _run(self._deep, x, keys, values, turn, mask)
+    def new_cache(self) -> HeldLayers:
+        return HeldLayers(self._model)
 
 
 def _run(module: nn.Module, *arrays: npt.NDArray[Any]) -> tuple[Floats, ...]:
@@ -146,23 +172,6 @@ def export(model: EmbeddedModel, folder: Path) -> None:
     """Write the graphs of a model: structure, and the names of the weights they take."""
     folder.mkdir(parents=True, exist_ok=True)
     c = model.config
-    first, head = c.exits[0], c.width // c.heads
-
-    def span(layers: int) -> tuple[Tensor, ...]:
-        past = torch.zeros(layers, 1, c.heads, 5, head)
-        return torch.zeros(1, 2, c.width), past, past, torch.zeros(2, 2, head), torch.zeros(2, 7)
-
-    span_names = (
-        ["x", "keys", "values", "turn", "mask"],
-        ["words", "hidden", "new_keys", "new_values"],
-    )
-    span_axes = {
-        "x": {1: "T"},
-        "keys": {3: "L"},
-        "values": {3: "L"},
-        "turn": {1: "T"},
-        "mask": {0: "T", 1: "LT"},
-    }
     frames = sum(2 * d for d in c.dilations)
     graphs: dict[str, tuple[nn.Module, tuple[Tensor, ...], tuple[list[str], list[str]], Any]] = {
         "hear": (
@@ -175,11 +184,17 @@ def export(model: EmbeddedModel, folder: Path) -> None:
             (["pcm", "samples", "frames"], ["chances", "latents", "new_samples", "new_frames"]),
             {name: {0: "B"} for name in ("pcm", "samples", "frames")},
         ),
-        "see": (
-            See(model),
+        "glance": (
+            Glance(model),
             (torch.zeros(2, c.picture, c.picture, 3, dtype=torch.uint8),),
-            (["pictures"], ["latents"]),
+            (["pictures"], ["glanced"]),
             {"pictures": {0: "B"}},
+        ),
+        "recognise": (
+            Recognise(model),
+            (torch.zeros(2, c.picture_tokens, c.vision_width),),
+            (["glanced"], ["latents"]),
+            {"glanced": {0: "B"}},
         ),
         "read": (
             Read(model),
@@ -191,8 +206,6 @@ def export(model: EmbeddedModel, folder: Path) -> None:
             (["chances", "latents", "lengths"], ["x"]),
             {"chances": {0: "N", 1: "L"}, "latents": {0: "N", 1: "L"}, "lengths": {0: "N"}},
         ),
-        "shallow": (Span(model, 0, 0), span(first), span_names, span_axes),
-        "deep": (Span(model, first, -1), span(c.layers - first), span_names, span_axes),
     }
     weights = set(model.state_dict())
     taken: dict[str, list[str]] = {}
@@ -219,8 +232,10 @@ def export(model: EmbeddedModel, folder: Path) -> None:
         for tensor in graph.graph.initializer:
             if prefix + tensor.name in weights:
                 taken[name].append(tensor.name)
-                tensor.ClearField("raw_data")
-                tensor.data_location = onnx.TensorProto.EXTERNAL
-                tensor.external_data.add(key="location", value="weights")
+                tensor.CopyFrom(outside(tensor.name, tensor.dims))
         (folder / f"{c.name}.{name}.onnx").write_bytes(graph.SerializeToString())
+    words, first = model.decoder.head.out_features, c.exits[0]
+    for name, (start, end) in {"shallow": (0, first), "deep": (first, c.layers)}.items():
+        structure, taken[name] = span_graph(c, words, start, end)
+        (folder / f"{c.name}.{name}.onnx").write_bytes(structure)
     (folder / f"{c.name}.graphs.json").write_text(json.dumps(taken, indent=1) + "\n")

@@ -1,5 +1,5 @@
-"""The five networks of the embedded model, as whoever steps it calls them, and the ONNX Runtime
-that runs them: no PyTorch here.
+"""The networks of the embedded model, as whoever steps it calls them, and their weight file: no
+PyTorch here.
 
 Axes: B streams, C letter classes, A audio width, D decoder width, P patches, N words,
 L letters or cached positions, T new positions, H heads, W words of the lexicon.
@@ -8,14 +8,13 @@ L letters or cached positions, T new positions, H heads, W words of the lexicon.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from safetensors import SafetensorError, safe_open
 
 from ..runtime.errors import WeightsError
@@ -28,9 +27,26 @@ Pictures = npt.NDArray[np.uint8]
 
 FORMAT = "visavis-1"
 
-# Neither library has types for what is compiled: Any ends at the annotations of what they return.
-_ort: Any = onnxruntime
+# It has no types for what is compiled: Any ends at the annotations of what it returns.
 _safe_open: Any = safe_open
+
+
+class CachedLayers(Protocol):
+    """The decoder's layers over the keys and values of one conversation."""
+
+    def shallow(self, x: Floats, start: int) -> tuple[Floats, Floats]:
+        """Layers up to the first exit on positions from `start`: [T, D] -> word logits [T, W],
+        hidden [T, D]. Keys and values are written where the positions are, whatever was there;
+        what lies behind them counts no more."""
+        ...
+
+    def deep(self, x: Floats, start: int) -> tuple[Floats, Floats]:
+        """The layers above the first exit, likewise, on hidden states of the ones below."""
+        ...
+
+    def held(self, length: int) -> Floats:
+        """A copy of the first `length` keys and values of all layers [2, N, H, L, D / H]."""
+        ...
 
 
 class Networks(Protocol):
@@ -40,33 +56,21 @@ class Networks(Protocol):
         """pcm [B, 512], state -> posteriors [B, K, C], latents [B, A], state (two arrays)."""
         ...
 
-    def see(self, pictures: Pictures) -> Floats:
-        """[B, H, W, 3] -> [B, P, D]"""
+    def glance(self, pictures: Pictures) -> Floats:
+        """The first half of the vision encoder: [B, H, W, 3] -> [B, P, V]"""
+        ...
+
+    def recognise(self, glanced: Floats) -> Floats:
+        """The second half: [B, P, V] -> [B, P, D]"""
         ...
 
     def read(self, chances: Floats, latents: Floats, lengths: Ints) -> Floats:
         """[N, L, C], [N, L, A], [N] -> [N, D]"""
         ...
 
-    def shallow(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        """Layers up to the first exit: word logits [1, T, W], hidden [1, T, D], keys, values."""
+    def new_cache(self) -> CachedLayers:
+        """The decoder's layers with nothing in their cache."""
         ...
-
-    def deep(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        """The layers above the first exit, likewise."""
-        ...
-
-
-class _Session(Protocol):
-    """The part of `onnxruntime.InferenceSession` used here."""
-
-    def run(
-        self, names: Sequence[str] | None, inputs: Mapping[str, npt.NDArray[Any]]
-    ) -> list[Floats]: ...
 
 
 class WeightFile:
@@ -132,67 +136,3 @@ def shipped(name: str) -> Path:
     if name not in CONFIGS:
         raise WeightsError(f"engine.model is {name!r}: the models are {', '.join(sorted(CONFIGS))}")
     return Path(__file__).with_name("weights") / f"{name}.safetensors"
-
-
-class OnnxNetworks:
-    """The networks in ONNX Runtime. The graphs hold structure; the weights come from the file."""
-
-    def __init__(self, weights: WeightFile, threads: int = 1) -> None:
-        """`threads` of one pool inside each step; 1 is best for a model this small."""
-        folder = shipped(weights.config.name).parent
-        listing = folder / f"{weights.config.name}.graphs.json"
-        if not listing.is_file():
-            raise WeightsError(f"graph list {listing} is missing: reinstall visavis")
-        taken: dict[str, list[str]] = json.loads(listing.read_text())
-        self._graphs = {
-            name: self._open(folder, name, names, weights, threads) for name, names in taken.items()
-        }
-
-    @staticmethod
-    def _open(
-        folder: Path, name: str, names: list[str], weights: WeightFile, threads: int
-    ) -> _Session:
-        options = _ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = folder / f"{weights.config.name}.{name}.onnx"
-        if not path.is_file():
-            raise WeightsError(f"graph file {path} is missing: reinstall visavis")
-        prefix = "decoder." if name == "read" else ""
-        missing = [n for n in names if prefix + n not in weights.tensors]
-        if missing:
-            raise WeightsError(f"weight file lacks {missing[0]!r}, which {path.name} needs")
-        values = [_ort.OrtValue.ortvalue_from_numpy(weights.tensors[prefix + n]) for n in names]
-        options.add_external_initializers(names, values)
-        try:
-            session: _Session = _ort.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's own classes have no public common base
-            raise WeightsError(
-                f"weights do not fit the graph {path.name} ({error}): use the file shipped with it"
-            ) from error
-        return session
-
-    def _run(self, name: str, **arrays: npt.NDArray[Any]) -> tuple[Floats, ...]:
-        return tuple(self._graphs[name].run(None, arrays))
-
-    def hear(self, pcm: Floats, samples: Floats, frames: Floats) -> tuple[Floats, ...]:
-        return self._run("hear", pcm=pcm, samples=samples, frames=frames)
-
-    def see(self, pictures: Pictures) -> Floats:
-        return self._run("see", pictures=pictures)[0]
-
-    def read(self, chances: Floats, latents: Floats, lengths: Ints) -> Floats:
-        return self._run("read", chances=chances, latents=latents, lengths=lengths)[0]
-
-    def shallow(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        return self._run("shallow", x=x, keys=keys, values=values, turn=turn, mask=mask)
-
-    def deep(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        return self._run("deep", x=x, keys=keys, values=values, turn=turn, mask=mask)

@@ -78,7 +78,15 @@ class VisionEncoder(nn.Module):
 
     def patches(self, pictures: Tensor) -> Tensor:
         """[B, H, W, 3] -> [B, N, V], row by row over a grid of 16 pixels."""
+        return self.recognise(self.glance(pictures))
+
+    def glance(self, pictures: Tensor) -> Tensor:
+        """What the convolutions make of each patch by itself, [B, H, W, 3] -> [B, N, V]."""
         x = (pictures.permute(0, 3, 1, 2).to(self.place.dtype) - 128.0) / 64.0
         x = self.stem(x.contiguous(memory_format=torch.channels_last))  # [B, V, side, side]
-        found: Tensor = self.norm(self.blocks(x.flatten(2).transpose(1, 2) + self.place))
+        return x.flatten(2).transpose(1, 2)
+
+    def recognise(self, glanced: Tensor) -> Tensor:
+        """What each patch is among the others, [B, N, V] -> [B, N, V]."""
+        found: Tensor = self.norm(self.blocks(glanced + self.place))
         return found

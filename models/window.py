@@ -47,6 +47,8 @@ class Entry:
     utterance: int
     text: str = ""
     is_typed: bool = False
+    glanced: Floats | None = None
+    """Of a picture that is half seen [1, P, V]: then `x` only says how much room it takes."""
 
 
 @dataclass(frozen=True, slots=True)

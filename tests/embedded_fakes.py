@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,20 @@ from safetensors import numpy as safetensors_numpy
 
 from visavis.models.embedded import Embedded
 from visavis.models.networks import (
+    CachedLayers,
     Floats,
     Ints,
     Networks,
-    OnnxNetworks,
     Pictures,
     WeightFile,
+    describe,
     shipped,
 )
+from visavis.models.onnx_networks import OnnxNetworks
 from visavis.models.spelling import BLANK, spell
+
+Tensors = dict[str, npt.NDArray[Any]]
+Header = dict[str, str]
 
 
 @cache
@@ -43,6 +49,14 @@ def write_tensors(
     writer.save_file(tensors, path, metadata=header)
 
 
+def rewritten(path: Path, change: Callable[[Tensors, Header], None]) -> Path:
+    """The shipped file with something changed."""
+    tensors, header = dict(weights().tensors), describe(shipped("nano"))
+    change(tensors, header)
+    write_tensors(path, tensors, header)
+    return path
+
+
 class Inner:
     """Networks that do what others do."""
 
@@ -52,28 +66,25 @@ class Inner:
     def hear(self, pcm: Floats, samples: Floats, frames: Floats) -> tuple[Floats, ...]:
         return self.inner.hear(pcm, samples, frames)
 
-    def see(self, pictures: Pictures) -> Floats:
-        return self.inner.see(pictures)
+    def glance(self, pictures: Pictures) -> Floats:
+        return self.inner.glance(pictures)
+
+    def recognise(self, glanced: Floats) -> Floats:
+        return self.inner.recognise(glanced)
 
     def read(self, chances: Floats, latents: Floats, lengths: Ints) -> Floats:
         return self.inner.read(chances, latents, lengths)
 
-    def shallow(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        return self.inner.shallow(x, keys, values, turn, mask)
-
-    def deep(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        return self.inner.deep(x, keys, values, turn, mask)
+    def new_cache(self) -> CachedLayers:
+        return self.inner.new_cache()
 
 
 class Watched(Inner):
     """Writes down what lies in the one cache that is served.
 
     `laid` are the positions put into the cache and not overwritten; those behind `start`, where the
-    newest came in, may have been cut since. `most` is how many there ever were.
+    newest came in, may have been cut since. `most` is how many there ever were. `deep` counts the
+    positions of each pass of the deep layers.
     """
 
     def __init__(self, inner: Networks) -> None:
@@ -81,14 +92,31 @@ class Watched(Inner):
         self.laid: list[Floats] = []
         self.start = 0
         self.most = 0
+        self.deep: list[int] = []
 
-    def shallow(
-        self, x: Floats, keys: Floats, values: Floats, turn: Floats, mask: Floats
-    ) -> tuple[Floats, ...]:
-        self.start = keys.shape[3]
-        self.laid = [*self.laid[: self.start], *x[0]]
-        self.most = max(self.most, len(self.laid))
-        return super().shallow(x, keys, values, turn, mask)
+    def new_cache(self) -> CachedLayers:
+        return WatchedLayers(super().new_cache(), self)
+
+
+class WatchedLayers:
+    """Tells what it is given."""
+
+    def __init__(self, inner: CachedLayers, watch: Watched) -> None:
+        self._inner, self._watch = inner, watch
+
+    def shallow(self, x: Floats, start: int) -> tuple[Floats, Floats]:
+        watch = self._watch
+        watch.start = start
+        watch.laid = [*watch.laid[:start], *x.copy()]
+        watch.most = max(watch.most, len(watch.laid))
+        return self._inner.shallow(x, start)
+
+    def deep(self, x: Floats, start: int) -> tuple[Floats, Floats]:
+        self._watch.deep.append(len(x))
+        return self._inner.deep(x, start)
+
+    def held(self, length: int) -> Floats:
+        return self._inner.held(length)
 
 
 class Dictated(Inner):
@@ -106,6 +134,11 @@ def stepper(networks: Networks, slots: int = 1) -> Embedded:
     """The shipped model over these networks."""
     file = weights()
     return Embedded(networks, file.config, file.lexicon, file.tensors, slots)
+
+
+def see(pictures: Pictures) -> Floats:
+    """What the vision encoder makes of pictures [B, H, W, 3] -> [B, P, D]."""
+    return networks().recognise(networks().glance(pictures))
 
 
 def dictation(text: str) -> Floats:

@@ -17,14 +17,17 @@ from embedded_fakes import (
     picture,
     rest,
     say,
+    see,
     stepper,
     weights,
 )
 
 from visavis.models.config import Kind
-from visavis.models.embedded import LAID_AT_ONCE, PICTURES_PER_UTTERANCE, Embedded, open_embedded
+from visavis.models.context import FILLED_AT_ONCE, LAID_AT_ONCE, PICTURES_PER_UTTERANCE
+from visavis.models.embedded import Embedded, open_embedded
 from visavis.models.lexicon import ASK, CAMERA_OFF, END, MARKS
-from visavis.models.networks import Floats, OnnxNetworks, Pictures, WeightFile, shipped
+from visavis.models.networks import Floats, Pictures, WeightFile, shipped
+from visavis.models.onnx_networks import OnnxNetworks
 from visavis.models.positions import PositionCache
 from visavis.models.spelling import spell, word_spans
 from visavis.models.stepper import SlotFailed
@@ -77,7 +80,7 @@ def heard(text: str) -> Floats:
 
 
 def seen(level: int) -> Floats:
-    return networks().see(picture(level))[0]
+    return see(picture(level))[0]
 
 
 def same(found: Floats, *wanted: Floats) -> None:
@@ -216,7 +219,7 @@ def mismatches(file: WeightFile, pictures: list[Pictures], questions: tuple[str,
     words = file.tensors["decoder.words.weight"] + file.tensors["decoder.kinds.weight"][Kind.WORD]
     wrong = 0
     for shown in pictures:
-        looked = networks.see(shown)[0]
+        looked = see(shown)[0]
         for question in questions:
             model.reset(0)
             model.look([0], shown)
@@ -652,12 +655,14 @@ def test_pieces_of_any_size_leave_the_cache_that_one_pass_leaves(seed: int) -> N
             model.open_utterance(0)
             say(model, "what ")
         for _ in range(dice.randrange(6)):
-            fast.lay([0])
+            dice.choice([fast.lay, fast.fill])([0])
         assert slow.owed(0) >= fast.owed(0)
         heads = [model.begin([0], ["what is it"])[0] for model in (fast, slow)]
         assert heads[0][0] is heads[1][0]
         assert heads[0][1] == pytest.approx(heads[1][1], abs=1e-3)
         assert fast.owed(0) == slow.owed(0) == 0
+        assert fast.unfilled(0) == slow.unfilled(0) == 0
+        np.testing.assert_allclose(fast.held(0), slow.held(0), atol=2e-4)
         for model in (fast, slow):
             model.commit(0)
         assert rest(fast) == rest(slow)
@@ -668,11 +673,14 @@ def test_pieces_of_any_size_leave_the_cache_that_one_pass_leaves(seed: int) -> N
 def test_a_picture_is_laid_in_short_steps() -> None:
     bench = Bench()
     bench.model.look([0], picture(40))
-    assert bench.model.owed(0) == TOKENS
-    owed: list[int] = []
-    while bench.model.owed(0):
-        owed += bench.model.lay([0])
-    assert owed == [TOKENS - LAID_AT_ONCE * n for n in range(1, TOKENS // LAID_AT_ONCE + 1)]
+    assert (bench.model.owed(0), bench.model.unfilled(0)) == (TOKENS, 0)
+    assert bench.model.lay([0]) == [TOKENS], "the second half of the vision encoder"
+    assert bench.model.lay([0]) == [TOKENS - LAID_AT_ONCE]
+    unfilled: list[int] = []
+    while bench.model.unfilled(0):
+        unfilled += bench.model.fill([0])
+    assert unfilled == list(range(TOKENS - FILLED_AT_ONCE, -1, -FILLED_AT_ONCE))
+    assert (bench.model.lay([0]), bench.model.fill([0])) == ([0], [0]), "nothing is left to do"
     same(np.stack(bench.networks.laid), seen(40))
 
 
@@ -718,10 +726,10 @@ def test_a_context_is_told_by_where_it_comes_from() -> None:
 class Torn(Inner):
     """The vision encoder fails for black pictures; nothing else does."""
 
-    def see(self, pictures: Pictures) -> Floats:
+    def glance(self, pictures: Pictures) -> Floats:
         if not pictures.any():
             raise RuntimeError("torn")
-        return super().see(pictures)
+        return super().glance(pictures)
 
 
 def test_a_slot_that_fails_leaves_the_slots_before_it_served_and_those_behind_untouched() -> None:

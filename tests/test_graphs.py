@@ -16,7 +16,8 @@ from tiny_model import TINY, tiny_model
 from visavis.models import tensors
 from visavis.models.config import SPAN
 from visavis.models.graphs import HearStep, Reference, export
-from visavis.models.networks import Floats, OnnxNetworks, shipped
+from visavis.models.networks import Floats, shipped
+from visavis.models.onnx_networks import OnnxNetworks
 from visavis.models.weights import load
 
 EXAMPLES = settings(max_examples=4, deadline=None)
@@ -58,10 +59,14 @@ def test_hear(onnx: OnnxNetworks, reference: Reference, rows: int, seed: int) ->
 
 @EXAMPLES
 @given(st.integers(1, 4), st.integers(0, 99))
-def test_see(onnx: OnnxNetworks, reference: Reference, rows: int, seed: int) -> None:
+def test_both_halves_of_seeing(
+    onnx: OnnxNetworks, reference: Reference, rows: int, seed: int
+) -> None:
     shape = (rows, CONFIG.picture, CONFIG.picture, 3)
     pictures = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    close((onnx.see(pictures),), (reference.see(pictures),))
+    glanced = reference.glance(pictures)
+    close((onnx.glance(pictures),), (glanced,))
+    close((onnx.recognise(glanced),), (reference.recognise(glanced),))
 
 
 @EXAMPLES
@@ -77,19 +82,39 @@ def test_read(
 
 
 @EXAMPLES
-@given(st.integers(1, 40), st.integers(0, 99), st.integers(0, 99))
-def test_layers(onnx: OnnxNetworks, reference: Reference, new: int, held: int, seed: int) -> None:
-    rng, head = np.random.default_rng(seed), CONFIG.width // CONFIG.heads
-    first = CONFIG.exits[0]
-    mask: Floats = np.zeros((new, held + new), np.float32)
-    mask[:, held:] = np.triu(np.full((new, new), -np.inf), 1)
-    angles = rng.uniform(0, 6, (new, head))
-    turn = np.stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
-    x = drawn(rng, 1, 1, new, CONFIG.width)
-    for name, layers in (("shallow", first), ("deep", CONFIG.layers - first)):
-        past = [drawn(rng, 1, layers, 1, CONFIG.heads, held, head) for _ in range(2)]
-        inputs = (x, past[0], past[1], turn, mask)
-        close(getattr(onnx, name)(*inputs), getattr(reference, name)(*inputs))
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(0, 9), st.integers(0, 99))
+def test_layers(
+    onnx: OnnxNetworks, reference: Reference, sizes: list[int], back: int, seed: int
+) -> None:
+    """Pass behind pass over one cache, the last over positions that were there already."""
+    rng = np.random.default_rng(seed)
+    ours, theirs = onnx.new_cache(), reference.new_cache()
+    start = 0
+    for number, size in enumerate(sizes):
+        if number == len(sizes) - 1:
+            start = max(0, start - back)
+        x = drawn(rng, 1, size, CONFIG.width)
+        close(ours.shallow(x, start), theirs.shallow(x, start))
+        close(ours.deep(x, start), theirs.deep(x, start))
+        start += size
+        close((ours.held(start),), (theirs.held(start),))
+
+
+def test_a_cache_can_be_full_to_its_last_position(onnx: OnnxNetworks, reference: Reference) -> None:
+    x = drawn(np.random.default_rng(0), 1, CONFIG.max_positions, CONFIG.width)
+    ours, theirs = onnx.new_cache(), reference.new_cache()
+    close(ours.shallow(x[:-1], 0), theirs.shallow(x[:-1], 0))
+    close(ours.shallow(x[-1:], len(x) - 1), theirs.shallow(x[-1:], len(x) - 1))
+
+
+def test_a_used_cache_is_as_good_as_a_new_one_and_knows_no_other(onnx: OnnxNetworks) -> None:
+    rng = np.random.default_rng(0)
+    x, other = drawn(rng, 1, 9, CONFIG.width), drawn(rng, 1, 30, CONFIG.width)
+    used, fresh = onnx.new_cache(), onnx.new_cache()
+    used.shallow(other, 0)
+    wanted = fresh.shallow(x, 0)
+    for found, one in zip(used.shallow(x, 0), wanted, strict=True):
+        np.testing.assert_array_equal(found, one)
 
 
 def test_a_step_of_hearing_is_a_step_of_the_encoder() -> None:
@@ -113,7 +138,7 @@ def test_graphs_hold_structure_only_and_name_their_weights(tmp_path: Path) -> No
     model = tiny_model()
     export(model, tmp_path)
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
-    names = {"hear", "see", "read", "shallow", "deep"}
+    names = {"hear", "glance", "recognise", "read", "shallow", "deep"}
     assert set(sizes) == {f"tiny.{name}.onnx" for name in names} | {"tiny.graphs.json"}
     state = set(model.state_dict())
     for taken in _json(tmp_path / "tiny.graphs.json").values():

@@ -53,33 +53,61 @@ def test_what_comes_later_changes_nothing_before() -> None:
     close(cache().append(x)[:4], cache().append(y)[:4])
 
 
-def test_drafts_are_verified_to_the_bits_of_the_answer() -> None:
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 9), st.sampled_from([0, 1, 2, 4, None])), min_size=1, max_size=5
+    )
+)
+def test_deep_layers_filled_late_and_in_groups_hold_what_they_would_hold(
+    steps: list[tuple[int, int | None]],
+) -> None:
+    """The slow twin takes every position through all layers as it comes."""
+    lazy, eager = cache(), cache()
+    for seed, (size, most) in enumerate(steps):
+        x = latents(size, seed)
+        lazy.take(x)
+        for row in x:
+            eager.append(row[None])
+        if most is None:
+            lazy.fill()
+        elif most:
+            lazy.fill(most)
+    assert lazy.filled + lazy.unfilled == lazy.used == eager.used == eager.filled
+    close(lazy.held(), eager.held()[:, :, :, : lazy.filled])
+    if lazy.unfilled:
+        lazy.fill()
+    close(lazy.held(), eager.held())
+    close(lazy.append(latents(2, 99)), eager.append(latents(2, 99)))
+
+
+def test_words_drafted_early_are_verified_to_the_bits_of_the_answer() -> None:
     before, x, after = latents(11, 1), latents(4, 2), latents(3, 3)
     drafted, plain = cache(), cache()
     drafted.append(before)
     plain.append(before)
-    draft = drafted.draft()
-    early = np.stack([draft.add(row) for row in x])
+    early = np.concatenate([drafted.take(row[None]) for row in x])
     whole = plain.append(x)
-    close(draft.verify(), whole)
+    close(drafted.fill(), whole)
     assert not np.allclose(early, whole, atol=2e-3), "the first exit is another reading"
-    draft.keep(4)
     assert drafted.used == plain.used == 15
     close(drafted.append(after), plain.append(after))
 
 
-def test_drafts_that_are_not_kept_leave_no_trace() -> None:
+@pytest.mark.parametrize("is_filled", [True, False])
+def test_drafts_that_are_not_kept_leave_no_trace(is_filled: bool) -> None:
     before, x, after = latents(11, 1), latents(4, 2), latents(3, 3)
     drafted, plain = cache(), cache()
     drafted.append(before)
-    draft = drafted.draft()
     for row in x:
-        draft.add(row)
-    draft.verify()
-    draft.keep(2)
+        drafted.take(row[None])
+    if is_filled:
+        drafted.fill()
+    drafted.cut(13)
     plain.append(np.concatenate([before, x[:2]]))
     assert drafted.used == plain.used == 13
     close(drafted.append(after), plain.append(after))
+    close(drafted.held(), plain.held())
 
 
 def test_there_is_an_end_and_it_is_named() -> None:

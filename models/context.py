@@ -1,0 +1,204 @@
+"""One conversation's context: a log of entries in the order they came, and the cache that follows it.
+
+Whatever must be dropped (a shadow, noise, the unheard end of an answer) is a cut at an entry and,
+where later entries stay, their re-entry. The cache follows the log in short pieces: positions go
+through the first layers (`lay`), then through the deep ones (`fill`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .entries import Entries
+from .networks import Floats
+from .positions import PositionCache
+from .window import CONTEXT, Entry, Left, What, length, newest_words, shortened
+
+LAID_AT_ONCE = 36
+"""Positions that the first layers take in one step: a picture's, 0.8 ms on one core."""
+
+FILLED_AT_ONCE = 9
+"""Positions that the deep layers take in one step, 0.8 ms: more would be the longest of all steps,
+fewer read the deep layers' weights more often."""
+
+PICTURES_PER_UTTERANCE = 2
+"""Changed pictures taken in while a person speaks; a later one waits for the question's end."""
+
+
+class Context:
+    """The log, what waits for it, and its cache."""
+
+    def __init__(self, cache: PositionCache, entries: Entries, most: int, reserve: int) -> None:
+        """`most` positions fit, of which `reserve` are kept free for an answer."""
+        self.cache, self._entries = cache, entries
+        self._most, self._reserve = most, reserve
+        self.log: list[Entry] = []
+        self.waiting: list[Entry] = []
+        """Came while an answer was under way."""
+        self.held_back: Entry | None = None
+        """The newest picture, where its utterance has enough of them."""
+        self.is_answering = False
+        """An answer is under way: what comes in waits."""
+        self.pictures = 0
+        """Taken in during this utterance."""
+        self.left = Left()
+
+    def clear(self) -> None:
+        """A fresh conversation."""
+        self.cache.cut(0)
+        self.log, self.waiting, self.held_back = [], [], None
+        self.is_answering, self.pictures, self.left = False, 0, Left()
+
+    # The log ----------------------------------------------------------------------------------
+
+    def enter(self, entry: Entry) -> None:
+        """Into the log, or among what waits."""
+        if entry.what is What.PICTURE:
+            self._picture(entry)
+        elif self.is_answering:
+            self.waiting.append(entry)
+        else:
+            self._take(entry)
+
+    def catch_up(self) -> None:
+        """No answer is under way any more: what waited goes in."""
+        self.is_answering = False
+        waiting, self.waiting = self.waiting, []
+        for entry in waiting:
+            self.enter(entry)
+
+    def _picture(self, entry: Entry) -> None:
+        """The newest picture replaces one nothing was said over; while a person speaks only so many
+        are taken in, and the newest of the rest waits for the question's end."""
+        if self.is_answering:
+            self.waiting = [e for e in self.waiting if e.what is not What.PICTURE] + [entry]
+            return
+        if self.log[-1].what is What.PICTURE:
+            self.cut(len(self.log) - 1)
+        elif self.log[-1].what is What.ASKED:
+            if self.pictures >= PICTURES_PER_UTTERANCE:
+                self.held_back = entry
+                return
+            self.pictures += 1
+        self.held_back = None
+        self._take(entry)
+
+    def _take(self, entry: Entry) -> None:
+        self.make_room(len(entry.x))
+        self.log.append(entry)
+
+    def cut(self, entries: int) -> None:
+        """Keep so many entries of the log."""
+        del self.log[entries:]
+        self.cache.cut(min(self.cache.used, length(self.log)))
+
+    def forget(self, utterance: int) -> None:
+        """Drop the words of an utterance; its pictures stay, the newest of them: no words lie
+        between them any more."""
+
+        def stays(entry: Entry) -> bool:
+            return entry.what is not What.ASKED or entry.utterance != utterance
+
+        self.waiting = [entry for entry in self.waiting if stays(entry)]
+        if self.is_answering:
+            return
+        first = next((i for i, e in enumerate(self.log) if not stays(e)), len(self.log))
+        later = [entry for entry in self.log[first:] if stays(entry)]
+        if self.held_back is not None:
+            later.append(self.held_back)
+        self.cut(first)
+        self.pictures = 0
+        for entry in later:
+            self.enter(entry)
+        self.catch_up()
+
+    def retell(self, ask: Entry, told: Sequence[Entry]) -> None:
+        """Of the answer behind its mark `ask` the log holds just `told`; what came after it stays
+        behind it."""
+        at = next((i for i, entry in enumerate(self.log) if entry is ask), None)
+        if at is None:
+            return  # the context was shortened meanwhile
+        later = [entry for entry in self.log[at + 1 :] if entry.what is not What.SAID]
+        self.cut(at + 1)
+        self.log += [*told, *later]
+
+    def shorten(self) -> None:
+        """Begin again with the newest picture and the last exchanges over it, where it is long."""
+        if length(self.log) > CONTEXT:
+            self._begin_again(shortened(self.log, self.held_back is not None))
+
+    def make_room(self, positions: int) -> None:
+        """However long somebody talks, there is room for so many positions and an answer."""
+        if length(self.log) + positions + self._reserve > self._most:
+            self._begin_again(newest_words(self.log))
+
+    def _begin_again(self, kept: Sequence[Entry]) -> None:
+        picture = self.held_back or next(
+            entry for entry in reversed(self.log) if entry.what is What.PICTURE
+        )
+        stays = {id(picture), *map(id, kept)}
+        self.left = self.left.and_these([entry for entry in self.log if id(entry) not in stays])
+        self.cut(0)
+        self.held_back = None
+        self.log = [picture, *kept]
+
+    # The cache --------------------------------------------------------------------------------
+
+    @property
+    def owed(self) -> int:
+        """Positions of the log that no layer has yet."""
+        return length(self.log) - self.cache.used
+
+    @property
+    def unfilled(self) -> int:
+        """Positions that the first layers have and the deep ones have not."""
+        return self.cache.unfilled
+
+    def lay(self) -> None:
+        """A step of what is owed: a picture is recognised, or `LAID_AT_ONCE` positions laid."""
+        first = self._first_owed()
+        if first < len(self.log) and self.log[first].glanced is not None:
+            self.log[first] = self._entries.recognised(self.log[first])
+        elif self.owed:
+            self._lay(LAID_AT_ONCE)
+
+    def fill(self) -> None:
+        """`FILLED_AT_ONCE` positions more for the deep layers."""
+        if self.cache.unfilled:
+            self.cache.fill(FILLED_AT_ONCE)
+
+    def lay_all(self) -> Floats:
+        """All that is owed, in one pass of the first layers; their word logits behind the last
+        position [W]. Something must be owed."""
+        for at in range(self._first_owed(), len(self.log)):
+            self.log[at] = self._entries.recognised(self.log[at])
+        last: Floats = self._lay(None)[-1]
+        return last
+
+    def fill_all(self) -> Floats:
+        """All that is unfilled; the full depth's word logits behind the last position [W]."""
+        last: Floats = self.cache.fill()[-1]
+        return last
+
+    def _first_owed(self) -> int:
+        """Index of the first entry that is not wholly laid."""
+        at = 0
+        for index, entry in enumerate(self.log):
+            at += len(entry.x)
+            if at > self.cache.used:
+                return index
+        return len(self.log)
+
+    def _lay(self, most: int | None) -> Floats:
+        """Word logits of the first exit behind each position laid [T, W]. A picture that was only
+        glanced at ends the piece."""
+        skip, owed = self.cache.used, list[Floats]()
+        for entry in self.log:
+            if skip < len(entry.x):
+                if entry.glanced is not None:
+                    break
+                owed.append(entry.x[skip:])
+            skip = max(0, skip - len(entry.x))
+        return self.cache.take(np.concatenate(owed)[:most])
