@@ -28,6 +28,7 @@ from .effects import (
     InsertItem,
     LookAt,
     NameItems,
+    NoteSound,
     Play,
     Prepare,
     RetractShadow,
@@ -50,6 +51,7 @@ from .protocols import (
     ItemEngine,
     LimitedTransport,
     MessageTransport,
+    NotingEngine,
     RevisingEngine,
     Slot,
     Transport,
@@ -167,6 +169,9 @@ class Carrier:
                 pass  # the engine has it all already: it decoded the answer to its end
             case ForgetUtterance():
                 self._engine.forget(slot)
+            case NoteSound(sound=sound):
+                if isinstance(self._engine, NotingEngine):
+                    self._engine.note(slot, sound)
             case StopDecoding(turn=turn, said=said):
                 self._engine.cancel(slot, turn, said)
             case LookAt():

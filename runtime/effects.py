@@ -10,6 +10,7 @@ from .frames import Pcm
 from .item_input import EncodedPicture
 from .realtime_config import SessionConfig
 from .response_options import ResponseOptions
+from .sounds import Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,13 @@ class EndTurn:
 @dataclass(frozen=True, slots=True)
 class ForgetUtterance:
     """What was heard since the last turn was nothing (noise): drop its latents."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSound:
+    """The model is told of a sound, in order with what it sees; it asks for no answer."""
+
+    sound: Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +254,7 @@ Effect = (
     | ReviseTurn
     | EndTurn
     | ForgetUtterance
+    | NoteSound
     | Configure
     | Prepare
     | InsertItem

@@ -13,6 +13,7 @@ from .frames import Pcm
 from .item_input import NewItem
 from .realtime_config import SessionConfig
 from .response_options import ResponseOptions
+from .sounds import Sound
 
 
 class Head(StrEnum):
@@ -32,6 +33,14 @@ class VoiceActivity:
 
     pts: int
     probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundHeard:
+    """A sound that is no speech is over. `pts` is the end of the window that showed it."""
+
+    sound: Sound
+    pts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +350,7 @@ class PeerGone:
 
 Event = (
     VoiceActivity
+    | SoundHeard
     | TranscriptChanged
     | PictureSeen
     | CameraChanged

@@ -168,6 +168,12 @@ class Listening(Answering):
             return _ENDLESS
         return self.gate.silence_ms
 
+    @property
+    def _is_only_sound(self) -> bool:
+        """What the VAD takes for speech are sounds that were told apart from it."""
+        gate = self.gate
+        return gate.is_open and self.sounds.is_only_sound(gate.start_pts, gate.end_pts)
+
     def _decide(self, now: float) -> list[Effect]:
         """Whether the silence so far, with what the model makes of the words, ends the turn."""
         utterance, silence, limits = self._utterance, self._silence_ms, self.turns
@@ -185,6 +191,8 @@ class Listening(Answering):
             return effects
         if silence < limits.eager_silence_ms:
             return []
+        if not utterance.is_closed and self._is_only_sound:
+            return self._forget("a sound and no speech", now)
         if shadow.head is None:
             shadow.stamps.mark(stage.SILENCE_REACHED, now)
             return []

@@ -251,6 +251,17 @@ def picture_seen(pts: int, changed: bool) -> Message:
     return {"type": "visavis.picture.seen", "pts": pts, "changed": changed}
 
 
+def sound(kind: str, level: str, pitch: str | None, audio_end_ms: int) -> Message:
+    """A sound that is no speech was heard, and the model knows of it. `pitch` None: it has none."""
+    return {
+        "type": "visavis.sound",
+        "kind": kind,
+        "level": level,
+        "pitch": pitch,
+        "audio_end_ms": audio_end_ms,
+    }
+
+
 def camera(is_on: bool) -> Message:
     return {"type": "visavis.camera", "is_on": is_on}
 

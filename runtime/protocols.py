@@ -12,6 +12,7 @@ from .frames import AudioChunk, Pcm, VideoFrame
 from .mailboxes import Bounded, Latest
 from .realtime_config import SessionConfig
 from .response_options import ResponseOptions
+from .sounds import Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,16 @@ class ItemEngine(Protocol):
 
     def name_items(self, slot: Slot, turn: int, asked: str | None, answer: str) -> None:
         """The ids of what a turn was asked and of what it answers, for `insert` and `erase`."""
+        ...
+
+
+@runtime_checkable
+class NotingEngine(Protocol):
+    """An engine that can be told of sounds; it finds them itself and delivers `SoundHeard`."""
+
+    def note(self, slot: Slot, sound: Sound) -> None:
+        """From now on its words are in the context, behind what was seen before the sound's end.
+        They begin no answer, and `forget` does not drop them."""
         ...
 
 

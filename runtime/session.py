@@ -23,7 +23,7 @@ from collections.abc import Mapping
 
 from . import messages
 from .client_requests import ClientRequests
-from .effects import Configure, Effect, Emit, EndAside, EndSession, SetCamera
+from .effects import Configure, Effect, Emit, EndAside, EndSession, NoteSound, SetCamera
 from .events import (
     AnswerCounted,
     AnswerRequested,
@@ -47,6 +47,7 @@ from .events import (
     PlaybackReported,
     Played,
     SessionUpdated,
+    SoundHeard,
     StageFailed,
     TextTyped,
     TokensReady,
@@ -58,9 +59,11 @@ from .events import (
     VoiceActivity,
     VoiceReady,
 )
+from .frames import HEARING_RATE
 from .item_requests import LOOK_S
 from .ledger import named_stamps
 from .narrator import Narrator
+from .sounds import Sound
 
 VOICE = "voice"
 """The stage whose failure leaves an answer that can still be read."""
@@ -87,6 +90,8 @@ class Session(ClientRequests):
         match event:
             case VoiceActivity():
                 return self._hear(event, now, named)
+            case SoundHeard(sound=sound):
+                return self._hear_sound(sound)
             case TranscriptChanged():
                 return self._understand(event, now, named)
             case PictureSeen():
@@ -241,6 +246,19 @@ class Session(ClientRequests):
         return idle[0] + wait_s
 
     # What concerns more than one layer
+
+    def _hear_sound(self, sound: Sound) -> list[Effect]:
+        """The model is told of it, and so is the client, unless it may be speech or an echo."""
+        gate = self.gate
+        voice = (gate.start_pts, gate.end_pts) if gate.is_open else None
+        refusal = self.sounds.judge(sound, voice, is_playing=self.is_playing)
+        if refusal is not None:
+            self._count(refusal)
+            return []
+        self._count("sounds")
+        end_ms = sound.end_pts * 1000 // HEARING_RATE
+        told = messages.sound(sound.kind, sound.level, sound.pitch, end_ms)
+        return [NoteSound(sound), Emit(told)]
 
     def _updated(self, event: SessionUpdated) -> list[Effect]:
         """The settings hold from now on; an utterance under way is not lost by them."""

@@ -19,6 +19,7 @@ from .playback import PlaybackLedger
 from .realtime_config import SessionConfig, default_config, parsed
 from .response_options import ResponseOptions, session_options
 from .settings import AudioSettings, SessionSettings, TurnSettings
+from .sounds import SoundRules
 from .speech_gate import SpeechGate
 from .turn_rules import TurnRules, turn_rules
 
@@ -82,6 +83,7 @@ class SessionState:
         self.limits = limits or SessionSettings()
         self.config = config or parsed(default_config(session_id, model="visavis", voice="default"))
         self.gate = SpeechGate(audio or AudioSettings())
+        self.sounds = SoundRules()
         self.narrator = Narrator(session_id, audio_path)
         self.totals = LatencyTotals()
         self.is_ended = False

@@ -12,6 +12,7 @@ from .network import ServerSettings, WebrtcSettings, WebsocketSettings
 from .parts import (
     EngineSettings,
     LanguageModelSettings,
+    SoundSettings,
     ToolSettings,
     TranscriptionSettings,
     VoiceSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "SessionSettings",
     "SettingRow",
     "Settings",
+    "SoundSettings",
     "TelephonySettings",
     "ToolSettings",
     "TranscriptionSettings",

@@ -31,6 +31,14 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
 
 
+class SoundSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Sounds besides speech."""
+
+    enabled: Annotated[
+        bool, Meta(description="Notice beeps, claps, whistles and hums, and tell the model.")
+    ] = True
+
+
 class VoiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the agent sounds."""
 
