@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from ..runtime.clock import Clock
 from ..runtime.settings import Settings
+from . import engine_place
 from .brains import Brain
 from .engine_pipeline import EnginePipeline, OwnedEngine
 from .toolbox import Toolbox
@@ -57,6 +56,4 @@ def _ear(settings: Settings, clock: Clock, *, has_words: bool) -> OwnedEngine:
         from .fused import engine
 
         return engine(settings, clock)
-    from ..models.echo import EchoEngine
-
-    return EchoEngine(settings.engine.slots, asyncio.get_running_loop(), clock=clock)
+    return engine_place.engine(engine_place.ECHO, settings.engine, clock)

@@ -87,7 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     models = commands.add_parser("models", help="the models that can answer, and their sizes")
 
-    for each in (serve, ask, show, doctor, models):
+    engine = commands.add_parser(
+        "engine", help="run the models in a process of their own, for one server or several"
+    )
+
+    for each in (serve, ask, engine, show, doctor, models):
         _add_settings(each)
     for each in (show, doctor, models):
         each.add_argument("--json", action="store_true", help="print one line of JSON instead")
@@ -144,6 +148,10 @@ def _run(arguments: argparse.Namespace) -> int:
                 is_real_time=arguments.real_time,
                 as_json=arguments.json,
             )
+        case "engine":
+            from .engine_host import engine
+
+            return engine(loaded.settings.engine)
         case "config":
             return _show(loaded, as_json=arguments.json)
         case "doctor":

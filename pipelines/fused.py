@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..runtime.clock import Clock
 from ..runtime.settings import EngineSettings, Settings
+from . import engine_place
 from .engine_pipeline import EnginePipeline, OwnedEngine
 from .voices import voice
 
@@ -38,21 +38,11 @@ def build(settings: Settings, clock: Clock) -> EnginePipeline:
 
 
 def engine(settings: Settings, clock: Clock) -> OwnedEngine:
-    """The embedded model on a thread of its own, not started yet. On the event loop."""
-    from ..models.engine import ThreadedEngine
-    from ..models.vad import SileroVad
-
-    return ThreadedEngine(
-        lambda: _stepper(settings.engine),
-        SileroVad,
-        settings.engine.slots,
-        asyncio.get_running_loop(),
-        clock=clock,
-        name="fused",
-    )
+    """The embedded model, where the settings want it, not started yet. On the event loop."""
+    return engine_place.engine(engine_place.FUSED, settings.engine, clock)
 
 
-def _stepper(settings: EngineSettings) -> Embedded:
+def stepper(settings: EngineSettings) -> Embedded:
     """On the engine's thread. Raises `WeightsError`."""
     from ..models.embedded import open_embedded
     from ..models.networks import WeightFile, shipped

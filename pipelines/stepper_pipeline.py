@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..runtime.clock import Clock
 from ..runtime.settings import Settings
 from .engine_pipeline import EnginePipeline, OwnedEngine
+from .engine_place import must_be_inside
 from .voices import voice
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def build(
     name: str = "stepper",
 ) -> EnginePipeline:
     """`make_stepper` is called on the engine's thread; the stepper needs room for `engine.slots`."""
+
+    must_be_inside(settings.engine, "a stepper of one's own")
 
     def engine() -> OwnedEngine:
         from ..models.engine import ThreadedEngine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,27 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 8
     threads: Annotated[
         int, Meta(description="CPU threads of the model; 0 chooses.", ge=0, le=1024)
+    ] = 0
+    process: Annotated[
+        Literal["inside", "own"],
+        Meta(
+            description="Where the models run: 'inside' the serving process, or in one of their 'own'."
+        ),
+    ] = "inside"
+    address: Annotated[
+        str,
+        Meta(
+            description="File of the socket where an engine's process listens ('visavis engine'); "
+            "empty starts one for this server alone."
+        ),
+    ] = ""
+    restarts: Annotated[
+        int,
+        Meta(
+            description="Times that an engine's process that died is replaced; then the server ends.",
+            ge=0,
+            le=1000,
+        ),
     ] = 0
 
 
