@@ -58,7 +58,8 @@ def label(event: Event, sounds: Sequence[Sound]) -> int | None:
         if shared > most:
             best, most = sound, shared
     if best is None:
-        return 0
+        is_tail = any(0 <= event.start_pts - sound.end_pts < 0.3 * RATE for sound in sounds)
+        return None if is_tail else 0
     whole = best.end_pts - best.start_pts
     is_it = most >= 0.5 * min(length, whole) and length < whole + 0.4 * RATE
     if best.kind in (SoundKind.WHISTLE, SoundKind.HUM):
