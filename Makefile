@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check format bench train eval telephone wheel clean
+.PHONY: help demo test fuzz check format bench endless train eval telephone wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ format: .venv/stamp-dev  ## put the source in its standard form
 
 bench: .venv/stamp-dev  ## a scripted person talks to it; one table and one line of JSON
 	$(BIN)/visavis bench talk $(ARGS)
+
+endless: .venv/stamp-dev  ## a day of conversation on virtual time: memory stays, replay is exact
+	$(BIN)/python -m visavis.latency_bench endless $(ARGS)
 
 train: .venv/stamp-dev  ## train the embedded model from seeds (hours on two cores; resumes)
 	$(BIN)/python -m visavis.models.training $(ARGS)
