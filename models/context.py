@@ -8,13 +8,23 @@ through the first layers (`lay`), then through the deep ones (`fill`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from .entries import Entries
 from .networks import Floats
 from .positions import PositionCache
-from .window import CONTEXT, Entry, Left, What, length, newest_words, shortened
+from .window import (
+    CONTEXT,
+    Entry,
+    Left,
+    What,
+    length,
+    newest_words,
+    remembered,
+    shortened,
+)
 
 LAID_AT_ONCE = 36
 """Positions that the first layers take in one step: a picture's, 0.8 ms on one core."""
@@ -25,6 +35,19 @@ fewer read the deep layers' weights more often."""
 
 PICTURES_PER_UTTERANCE = 2
 """Changed pictures taken in while a person speaks; a later one waits for the question's end."""
+
+
+NOT_WORTH_IT = frozenset(("nothing", "dark"))
+"""Notes that nobody asks for when their picture is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNote:
+    """A note that is being written: entries of the log before it, and the logits [W] of its next
+    word."""
+
+    start: int
+    logits: Floats
 
 
 class Context:
@@ -44,12 +67,15 @@ class Context:
         self.pictures = 0
         """Taken in during this utterance."""
         self.left = Left()
+        self.note: OpenNote | None = None
+        """Being written behind the newest picture."""
 
     def clear(self) -> None:
         """A fresh conversation."""
         self.cache.cut(0)
         self.log, self.waiting, self.held_back = [], [], None
         self.is_answering, self.pictures, self.left = False, 0, Left()
+        self.note = None
 
     # The log ----------------------------------------------------------------------------------
 
@@ -75,8 +101,10 @@ class Context:
         if self.is_answering:
             self.waiting = [e for e in self.waiting if e.what is not What.PICTURE] + [entry]
             return
-        if self.log[-1].what is What.PICTURE:
-            self.cut(len(self.log) - 1)
+        self.settle_note()
+        at = self._newest_picture()
+        if all(later.what is What.NOTE for later in self.log[at + 1 :]):
+            self._leave(at)
         elif self.log[-1].what is What.ASKED:
             if self.pictures >= PICTURES_PER_UTTERANCE:
                 self.held_back = entry
@@ -85,12 +113,33 @@ class Context:
         self.held_back = None
         self._take(entry)
 
+    def _leave(self, at: int) -> None:
+        """The picture at `at` goes, since nothing was said over it; its note stays, if it tells of
+        something, and the newest of the notes before it."""
+        notes = [note for note in self.log[at + 1 :] if note.text.strip() not in NOT_WORTH_IT]
+        past = remembered([*self.log[:at], *notes]) if notes else self.log[:at]
+        past = past if self._is_past(at) else [*self.log[:at], *notes]
+        same = next((i for i, e in enumerate(past) if i >= at or e is not self.log[i]), len(past))
+        self.cut(min(same, at))
+        self.log = past
+
+    def _is_past(self, at: int) -> bool:
+        """Whether nothing but notes and sounds lies before an entry."""
+        return all(entry.what in (What.NOTE, What.SOUND) for entry in self.log[:at])
+
+    def _newest_picture(self) -> int:
+        """Its index, or that of the newest mark of a camera that is off."""
+        return max(i for i, entry in enumerate(self.log) if entry.what is What.PICTURE)
+
     def _take(self, entry: Entry) -> None:
+        self.settle_note()
         self.make_room(len(entry.x))
         self.log.append(entry)
 
     def cut(self, entries: int) -> None:
-        """Keep so many entries of the log."""
+        """Keep so many entries of the log, and of a note that is being written none."""
+        if self.note is not None:
+            entries, self.note = min(entries, self.note.start), None
         del self.log[entries:]
         self.cache.cut(min(self.cache.used, length(self.log)))
 
@@ -124,6 +173,41 @@ class Context:
         self.cut(at + 1)
         self.log += [*told, *later]
 
+    # Notes ------------------------------------------------------------------------------------
+
+    @property
+    def wants_note(self) -> bool:
+        """The newest picture lies in the cache, has no note, and nothing else goes on."""
+        if self.note is not None:
+            return True
+        if self.is_answering or self.held_back is not None or self.owed:
+            return False
+        if self.log[-1].what is What.ASKED:
+            return False
+        at = self._newest_picture()
+        is_noted = any(entry.what is What.NOTE for entry in self.log[at + 1 :])
+        return len(self.log[at].x) > 1 and not is_noted
+
+    def settle_note(self) -> None:
+        """Something else comes: a note that is not whole goes."""
+        if self.note is not None:
+            self.cut(self.note.start)
+
+    def note_written(self, start: int) -> None:
+        """The entries from `start` on are a whole note. Where it says what the one before said, the
+        same thing is still there: then that one goes."""
+        words = self.log[start:]
+        text = "".join(entry.text for entry in words)
+        x = np.concatenate([entry.x for entry in words])
+        note = Entry(What.NOTE, x, words[0].utterance, text)
+        self.note = None
+        self.log[start:] = [note]
+        older = [i for i, e in enumerate(self.log[:start]) if e.what is What.NOTE]
+        if older and self.log[older[-1]].text == text:
+            later = self.log[older[-1] + 1 :]
+            self.cut(older[-1])
+            self.log += later
+
     def shorten(self) -> None:
         """Begin again with the newest picture and the last exchanges over it, where it is long."""
         if length(self.log) > CONTEXT:
@@ -138,11 +222,15 @@ class Context:
         picture = self.held_back or next(
             entry for entry in reversed(self.log) if entry.what is What.PICTURE
         )
-        stays = {id(picture), *map(id, kept)}
+        at = next((i for i, e in enumerate(self.log) if e is picture), len(self.log))
+        past = remembered(self.log[:at])
+        own = [e for e in self.log[at + 1 :] if e.what in (What.NOTE, What.SOUND)]
+        kept = [*own, *kept]
+        stays = {id(picture), *map(id, past), *map(id, kept)}
         self.left = self.left.and_these([entry for entry in self.log if id(entry) not in stays])
         self.cut(0)
         self.held_back = None
-        self.log = [picture, *kept]
+        self.log = [*past, picture, *kept]
 
     # The cache --------------------------------------------------------------------------------
 

@@ -13,7 +13,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..runtime.abilities import Abilities
 from ..runtime.events import Head, TokensTaken
+from ..runtime.tools import Recital
 from .answering import ANSWER_WORDS, RESERVE, Answer, Decoder, Heads
 from .config import SPAN, ModelConfig
 from .context import Context
@@ -21,10 +23,12 @@ from .entries import Entries
 from .hedging import HEDGED_BELOW, Hedging
 from .lexicon import ASK, CAMERA_OFF, END, Lexicon
 from .networks import Floats, Networks, WeightFile
+from .notes import NoteTaker
 from .onnx_networks import OnnxNetworks
 from .positions import PositionCache
 from .spoken_words import SpokenWords
 from .stepper import SlotFailed
+from .tool_words import Recitation, ToolWords
 from .typed_text import normalize
 from .window import Entry, Left, What
 from .word_search import Dictionary
@@ -101,8 +105,11 @@ class Embedded:
         self.picture_size = (config.picture, config.picture)
         self._config, self._lexicon, self._networks = config, lexicon, networks
         self._habits = habits or Habits()
+        self._tools = ToolWords(lexicon)
+        self.abilities = Abilities(calls=self._tools.calls)
         self._entries = Entries(networks, config, lexicon, tables)
         self._decoder = Decoder(self._entries, lexicon, Hedging(lexicon, self._habits.hedge_below))
+        self._notes = NoteTaker(self._entries, lexicon)
         self._samples: Floats = np.zeros((slots, SPAN - config.hop), np.float32)
         frames = sum(2 * d for d in config.dilations)
         self._frames: Floats = np.zeros((slots, frames, config.audio_width), np.float32)
@@ -226,6 +233,20 @@ class Embedded:
 
         return _each(len(slots), some)
 
+    def is_note_due(self, slot: int) -> bool:
+        """The newest picture is in the cache and not in words yet."""
+        return self._notes.is_due(self._talks[slot].context)
+
+    def note(self, slots: Sequence[int]) -> list[bool]:
+        """The next word of each slot's note of what it sees; whether more is to come."""
+
+        def write(row: int) -> bool:
+            context = self._talks[slots[row]].context
+            self._notes.write(context)
+            return self._notes.is_due(context)
+
+        return _each(len(slots), write)
+
     def set_camera(self, slot: int, is_on: bool) -> None:
         """Off: the model is told that it has no eyes. On: the next picture tells it otherwise."""
         talk = self._talks[slot]
@@ -242,6 +263,11 @@ class Embedded:
     def next(self, slots: Sequence[int]) -> list[tuple[str, bool]]:
         """The next word of each answer: the full depth's choice, drafted early where it pays."""
         return _each(len(slots), lambda row: self._next(slots[row]))
+
+    def call(self, slot: int) -> tuple[str, str] | None:
+        """The function that the answer calls, under way or the last one."""
+        answer = self._talks[slot].answer or self._talks[slot].told
+        return None if answer is None or answer.recital else self._tools.call(answer.said)
 
     def certainty(self, slot: int) -> float:
         """How sure the answer under way, or the last one, is of its words so far: 0 to 1."""
@@ -319,12 +345,13 @@ class Embedded:
             return
         text, keep = "", 0
         wanted = heard.strip()
-        for index, word in enumerate(answer.said):
+        for index, word in enumerate(answer.said if answer.recital is None else ()):
             if len(text) >= len(wanted):
                 break
             text += self._lexicon.text(word, not text)
             keep = index + 1
-        talk.context.retell(answer.ask, self._decoder.told(answer.said[:keep], answer))
+        said = answer.said[:keep] if answer.recital is None else answer.recital.heard(heard)
+        talk.context.retell(answer.ask, self._decoder.told(said, answer))
         talk.dropped = answer.counts()
         talk.answer = talk.told = None
         talk.context.catch_up()
@@ -346,13 +373,14 @@ class Embedded:
         if talk.answer is not None:
             self._finish(talk)
         talk.told = None
+        context.settle_note()
         if talk.is_closed:  # typed, with nothing said since the last answer
             self._number_utterance(slot)
         entries: list[Entry] = []
         if text is None:
             if word := talk.words.open_word():
                 entries.append(self._entries.heard(word, talk.utterance))
-        else:
+        elif not isinstance(text, Recital):
             typed = self._entries.typed(normalize(text)[:LETTERS_TYPED], talk.utterance)
             if typed is not None:
                 entries.append(typed)
@@ -367,6 +395,9 @@ class Embedded:
         early = context.lay_all()
         answer.added = context.cache.used - answer.cached
         talk.answer, context.is_answering = answer, True
+        if isinstance(text, Recital):
+            answer.recital = self._tools.recitation(text, ANSWER_WORDS)
+            return Head.ANSWER, 1.0
         wait_from = self._habits.wait_from
         if text is None and wait_from is not None and Heads.of(early).wait >= wait_from:
             return Head.WAIT, Heads.of(early).wait
@@ -383,19 +414,37 @@ class Embedded:
         answer = talk.answer
         if answer is None or answer.is_over:
             return "", True
+        if answer.recital is not None:
+            return self._recite(talk, answer, answer.recital)
         word = self._decoder.next(talk.context, answer)
         if word == END or len(answer.said) >= ANSWER_WORDS:
             if word == END:
                 talk.context.log.append(self._entries.mark(END, What.SAID, answer.utterance))
             else:  # the cache may hold words that were drafted but are not said
                 talk.context.retell(answer.ask, self._decoder.told(answer.said, answer))
-            answer.is_over = True
-            if answer.is_committed:
-                self._finish(talk)
-            return "", True
+            return self._over(talk, answer)
         text = self._lexicon.text(word, not answer.said)
         answer.said.append(word)
+        return "" if self._tools.is_call(answer.said) else text, False
+
+    def _recite(
+        self, talk: Conversation, answer: Answer, recital: Recitation
+    ) -> tuple[str, bool]:
+        """The next word of a text that is said as it stands; the cache follows when it can."""
+        piece = recital.next()
+        text, known = piece or ("", (END,))
+        talk.context.log += [self._entries.mark(w, What.SAID, answer.utterance) for w in known]
+        if piece is None:
+            return self._over(talk, answer)
+        answer.said += known
         return text, False
+
+    def _over(self, talk: Conversation, answer: Answer) -> tuple[str, bool]:
+        """There was no word more."""
+        answer.is_over = True
+        if answer.is_committed:
+            self._finish(talk)
+        return "", True
 
     def _finish(self, talk: Conversation) -> None:
         """The answer under way is history now; what came meanwhile goes in behind it."""

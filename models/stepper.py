@@ -127,6 +127,30 @@ class Lays(Protocol):
 
 
 @runtime_checkable
+class TakesNotes(Protocol):
+    """A stepper that puts what it sees into words while nobody speaks, and remembers those."""
+
+    def is_note_due(self, slot: int) -> bool:
+        """There is something in view that is not in words yet."""
+        ...
+
+    def note(self, slots: Sequence[int]) -> list[bool]:
+        """A short piece of each slot's note; whether more is to come. Anything else that is asked
+        of the slot meanwhile goes first and costs the note at most."""
+        ...
+
+
+@runtime_checkable
+class Calls(Protocol):
+    """A stepper whose answers may call functions in place of being said: their tokens have no text.
+    It says which in `abilities`, and takes a `Recital` for a text of `begin`."""
+
+    def call(self, slot: int) -> tuple[str, str] | None:
+        """Name and JSON arguments of what the answer calls whose last token was just taken."""
+        ...
+
+
+@runtime_checkable
 class CountsContext(Protocol):
     """A stepper that can tell what its context is made of."""
 

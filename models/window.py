@@ -1,8 +1,8 @@
 """What of an endless conversation stays in the cache, and an honest account of what left it.
 
-The newest picture is laid first, where a conversation begins: it is the sink that every later
-position can look at (attention sinks: Xiao et al. 2023, "Efficient streaming language models with
-attention sinks"). Behind it lie the newest exchanges over it. Kept positions are laid anew, so the
+The newest picture is laid first, behind the notes of those before it: it is the sink that every
+later position can look at (attention sinks: Xiao et al. 2023, "Efficient streaming language models
+with attention sinks"). Behind it lie the newest exchanges over it. Kept positions are laid anew, so the
 decoder never sees a distance that training did not show it. Plain code; knows no network.
 """
 
@@ -14,14 +14,23 @@ from enum import Enum, auto
 
 from .networks import Floats
 
-CONTEXT = 110
+CONTEXT = 150
 """Positions after which a new utterance begins with a shortened context: training saw little more."""
 
-KEPT = CONTEXT // 3
+KEPT = 36
 """Positions of exchanges that are kept then: the next few questions need no shortening."""
 
-KEPT_OF_SPEECH = CONTEXT // 2
+KEPT_OF_SPEECH = 55
 """Positions kept of somebody who never pauses."""
+
+NOTES = 5
+"""Notes of earlier pictures that are kept: the first one and the newest."""
+
+SOUNDS = 5
+"""Sounds that are kept, the newest."""
+
+REMEMBERED = 70
+"""Positions that notes and sounds of the past fill at most."""
 
 LINES = 8
 """Exchanges whose words the account of what left keeps, the newest of them."""
@@ -36,6 +45,8 @@ class What(Enum):
     PICTURE = auto()
     ASKED = auto()
     SAID = auto()
+    NOTE = auto()
+    SOUND = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +99,9 @@ def shortened(log: Sequence[Entry], is_picture_newer: bool) -> list[Entry]:
         return []
     older = {entry.utterance for entry in log[: max(at, 0)] if entry.what is What.ASKED}
     kept: list[Entry] = []
-    numbers = sorted({entry.utterance for entry in log[at + 1 :]}, reverse=True)
-    for number in numbers:
-        exchange = [entry for entry in log[at + 1 :] if entry.utterance == number]
+    over_it = [entry for entry in log[at + 1 :] if entry.what not in (What.NOTE, What.SOUND)]
+    for number in sorted({entry.utterance for entry in over_it}, reverse=True):
+        exchange = [entry for entry in over_it if entry.utterance == number]
         if number in older or length(kept) + length(exchange) > KEPT:
             break
         kept = [*exchange, *kept]
@@ -105,9 +116,21 @@ def newest_words(log: Sequence[Entry]) -> list[Entry]:
         room -= len(entry.x)
         if room < 0:
             break
-        if entry.what is not What.PICTURE:
+        if entry.what in (What.ASKED, What.SAID):
             newest.insert(0, entry)
     return newest
+
+
+def remembered(past: Sequence[Entry]) -> list[Entry]:
+    """Of what came before the newest picture: its notes and sounds, the first note and the newest
+    of all, within their bounds."""
+    notes = [entry for entry in past if entry.what is What.NOTE]
+    sounds = [entry for entry in past if entry.what is What.SOUND][-SOUNDS:]
+    kept = [*notes[:1], *notes[1:][-(NOTES - 1) :]]
+    while len(kept) > 1 and length((*kept, *sounds)) > REMEMBERED:
+        del kept[1 if len(kept) > 2 else 0]
+    stays = {id(entry) for entry in (*kept, *sounds)}
+    return [entry for entry in past if id(entry) in stays]
 
 
 def _line(entries: Sequence[Entry], utterance: int) -> str:

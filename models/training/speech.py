@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import wave
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -340,8 +340,9 @@ def _read_wave(path: Path) -> Pcm:
 def festival(lines: Sequence[FestivalLine]) -> list[Pcm]:
     """Speak all `lines` in one festival process (0.2 s to start); results in the order given.
 
-    A line at which festival broke off, as it now and then does, is spoken again in a process of its
-    own. Raises EngineError when festival or a voice is not installed.
+    A line at which festival broke off is spoken again in a process of its own: first the same, then
+    in the voice's own manner, since it breaks off at some short words at some pitches and speeds. Raises
+    EngineError when festival or a voice is not installed.
     """
     if not lines:
         return []
@@ -349,8 +350,12 @@ def festival(lines: Sequence[FestivalLine]) -> list[Pcm]:
     made: list[Pcm] = []
     for line, audio in zip(lines, spoken, strict=True):
         if audio is None:
-            (audio,), trouble = _spoken_by_festival([line])
-            if audio is None:
+            trouble = ""
+            for again in (line, replace(line, manner=Manner(warp=line.manner.warp))):
+                (audio,), trouble = _spoken_by_festival([again])
+                if audio is not None:
+                    break
+            else:
                 raise EngineError(
                     f"festival said nothing for {line.text!r} with {line.voice} ({trouble}); "
                     "are festvox-kallpc16k, festvox-kdlpc16k and festvox-us-slt-hts installed?"
