@@ -85,6 +85,8 @@ class Context:
             self._picture(entry)
         elif self.is_answering:
             self.waiting.append(entry)
+        elif entry.what is What.SOUND:
+            self._sound(entry)
         else:
             self._take(entry)
 
@@ -99,7 +101,11 @@ class Context:
         """The newest picture replaces one nothing was said over; while a person speaks only so many
         are taken in, and the newest of the rest waits for the question's end."""
         if self.is_answering:
-            self.waiting = [e for e in self.waiting if e.what is not What.PICTURE] + [entry]
+            waiting = list(enumerate(self.waiting))
+            heard = max((at for at, e in waiting if e.what is What.SOUND), default=-1)
+            # A picture that a sound was heard over is not replaced.
+            kept = [e for at, e in waiting if e.what is not What.PICTURE or at < heard]
+            self.waiting = [*kept, entry]
             return
         self.settle_note()
         at = self._newest_picture()
@@ -130,6 +136,19 @@ class Context:
     def _newest_picture(self) -> int:
         """Its index, or that of the newest mark of a camera that is off."""
         return max(i for i, entry in enumerate(self.log) if entry.what is What.PICTURE)
+
+    def _sound(self, entry: Entry) -> None:
+        """Before what is being said, whose words it does not tear apart."""
+        self.settle_note()
+        self.make_room(len(entry.x))
+        at = len(self.log)
+        while (before := self.log[at - 1]).what is What.ASKED and (
+            before.utterance == entry.utterance
+        ):
+            at -= 1
+        said = self.log[at:]
+        self.cut(at)
+        self.log += [entry, *said]
 
     def _take(self, entry: Entry) -> None:
         self.settle_note()
@@ -197,7 +216,7 @@ class Context:
         """The entries from `start` on are a whole note. Where it says what the one before said, the
         same thing is still there: then that one goes."""
         words = self.log[start:]
-        text = "".join(entry.text for entry in words)
+        text = "".join(entry.text for entry in words[1:])
         x = np.concatenate([entry.x for entry in words])
         note = Entry(What.NOTE, x, words[0].utterance, text)
         self.note = None

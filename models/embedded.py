@@ -205,6 +205,13 @@ class Embedded:
 
         return _each(len(slots), see)
 
+    def tell_sound(self, slot: int, words: str) -> None:
+        """A sound besides speech was heard. Without a letter among the words nothing happens."""
+        talk = self._talks[slot]
+        entry = self._entries.sound(normalize(words), talk.utterance)
+        if entry is not None:
+            talk.context.enter(entry)
+
     def owed(self, slot: int) -> int:
         """Positions of the log that are not in the cache yet."""
         return self._talks[slot].context.owed
@@ -233,11 +240,11 @@ class Embedded:
 
         return _each(len(slots), some)
 
-    def is_note_due(self, slot: int) -> bool:
+    def wants_note(self, slot: int) -> bool:
         """The newest picture is in the cache and not in words yet."""
         return self._notes.is_due(self._talks[slot].context)
 
-    def note(self, slots: Sequence[int]) -> list[bool]:
+    def write_note(self, slots: Sequence[int]) -> list[bool]:
         """The next word of each slot's note of what it sees; whether more is to come."""
 
         def write(row: int) -> bool:
@@ -291,7 +298,7 @@ class Embedded:
             positions = len(entry.x)
             if entry.what is What.PICTURE and positions > 1:  # one is the mark of no camera
                 image += positions
-            elif entry.what is What.ASKED and not entry.is_typed:
+            elif entry.what is What.SOUND or (entry.what is What.ASKED and not entry.is_typed):
                 audio += positions
             else:
                 text += positions

@@ -127,14 +127,29 @@ class Lays(Protocol):
 
 
 @runtime_checkable
+class Fills(Protocol):
+    """A stepper that lays positions into its first layers and fills the deep ones later, several
+    positions at a time: the same cache with fewer passes over the weights. Whatever needs them
+    (`begin`) fills what is left itself."""
+
+    def unfilled(self, slot: int) -> int:
+        """Positions in the cache that the deep layers have not seen."""
+        ...
+
+    def fill(self, slots: Sequence[int]) -> list[int]:
+        """The next few positions of each slot; how many are unfilled afterwards."""
+        ...
+
+
+@runtime_checkable
 class TakesNotes(Protocol):
     """A stepper that puts what it sees into words while nobody speaks, and remembers those."""
 
-    def is_note_due(self, slot: int) -> bool:
+    def wants_note(self, slot: int) -> bool:
         """There is something in view that is not in words yet."""
         ...
 
-    def note(self, slots: Sequence[int]) -> list[bool]:
+    def write_note(self, slots: Sequence[int]) -> list[bool]:
         """A short piece of each slot's note; whether more is to come. Anything else that is asked
         of the slot meanwhile goes first and costs the note at most."""
         ...
@@ -147,6 +162,17 @@ class Calls(Protocol):
 
     def call(self, slot: int) -> tuple[str, str] | None:
         """Name and JSON arguments of what the answer calls whose last token was just taken."""
+        ...
+
+
+@runtime_checkable
+class TakesSounds(Protocol):
+    """A stepper that can be told of sounds besides speech."""
+
+    def tell_sound(self, slot: int, words: str) -> None:
+        """From now on these words ("loud high beep") are in the slot's context, behind the picture
+        that was looked at last and before what is being said. They ask for no answer; `forget`
+        leaves them there. While an answer is under way they wait for its end."""
         ...
 
 
