@@ -6,6 +6,7 @@ Axes: N words, L letters, C letter classes, A audio width, P patches, D decoder 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,11 @@ class Entries:
         x = self._networks.read(chances, latents, np.array([len(word)]))
         text = "".join(letter_of(chance) for chance, _ in word)
         return Entry(What.ASKED, x + self._voice_kind, utterance, text)
+
+    def sound(self, words: str, utterance: int) -> Entry | None:
+        """A sound besides speech: its words as if they had been typed."""
+        entry = self.typed(words, utterance)
+        return None if entry is None else replace(entry, what=What.SOUND)
 
     def typed(self, text: str, utterance: int) -> Entry | None:
         """Typed words; None where there is no letter."""

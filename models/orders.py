@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ..runtime.protocols import Slot
+from ..runtime.sounds import Sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,14 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class TellSound:
+    """Tell the model of a sound."""
+
+    slot: Slot
+    sound: Sound
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the thread."""
 
@@ -86,7 +95,7 @@ class StepUnderWay:
     began: float
 
 
-Order = Open | Close | Camera | Start | Retract | Commit | Cancel | Forget | Stop
+Order = Open | Close | Camera | Start | Retract | Commit | Cancel | Forget | TellSound | Stop
 
 
 @dataclass(slots=True)

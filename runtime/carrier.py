@@ -28,7 +28,6 @@ from .effects import (
     InsertItem,
     LookAt,
     NameItems,
-    NoteSound,
     Play,
     Prepare,
     RetractShadow,
@@ -41,6 +40,7 @@ from .effects import (
     StartShadow,
     StopDecoding,
     TellLimits,
+    TellSound,
 )
 from .events import Event
 from .frame_sampler import FrameSampler
@@ -51,9 +51,9 @@ from .protocols import (
     ItemEngine,
     LimitedTransport,
     MessageTransport,
-    NotingEngine,
     RevisingEngine,
     Slot,
+    SoundEngine,
     Transport,
     Voice,
 )
@@ -169,9 +169,9 @@ class Carrier:
                 pass  # the engine has it all already: it decoded the answer to its end
             case ForgetUtterance():
                 self._engine.forget(slot)
-            case NoteSound(sound=sound):
-                if isinstance(self._engine, NotingEngine):
-                    self._engine.note(slot, sound)
+            case TellSound(sound=sound):
+                if isinstance(self._engine, SoundEngine):
+                    self._engine.tell_sound(slot, sound)
             case StopDecoding(turn=turn, said=said):
                 self._engine.cancel(slot, turn, said)
             case LookAt():

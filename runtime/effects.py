@@ -79,7 +79,7 @@ class ForgetUtterance:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteSound:
+class TellSound:
     """The model is told of a sound, in order with what it sees; it asks for no answer."""
 
     sound: Sound
@@ -254,7 +254,7 @@ Effect = (
     | ReviseTurn
     | EndTurn
     | ForgetUtterance
-    | NoteSound
+    | TellSound
     | Configure
     | Prepare
     | InsertItem

@@ -107,10 +107,10 @@ class ItemEngine(Protocol):
 
 
 @runtime_checkable
-class NotingEngine(Protocol):
+class SoundEngine(Protocol):
     """An engine that can be told of sounds; it finds them itself and delivers `SoundHeard`."""
 
-    def note(self, slot: Slot, sound: Sound) -> None:
+    def tell_sound(self, slot: Slot, sound: Sound) -> None:
         """From now on its words are in the context, behind what was seen before the sound's end.
         They begin no answer, and `forget` does not drop them."""
         ...

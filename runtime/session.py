@@ -23,7 +23,7 @@ from collections.abc import Mapping
 
 from . import messages
 from .client_requests import ClientRequests
-from .effects import Configure, Effect, Emit, EndAside, EndSession, NoteSound, SetCamera
+from .effects import Configure, Effect, Emit, EndAside, EndSession, SetCamera, TellSound
 from .events import (
     AnswerCounted,
     AnswerRequested,
@@ -258,7 +258,7 @@ class Session(ClientRequests):
         self._count("sounds")
         end_ms = sound.end_pts * 1000 // HEARING_RATE
         told = messages.sound(sound.kind, sound.level, sound.pitch, end_ms)
-        return [NoteSound(sound), Emit(told)]
+        return [TellSound(sound), Emit(told)]
 
     def _updated(self, event: SessionUpdated) -> list[Effect]:
         """The settings hold from now on; an utterance under way is not lost by them."""

@@ -19,8 +19,20 @@ from ...runtime.errors import EngineDied, EngineFull
 from ...runtime.events import LoadChanged, StageFailed
 from ...runtime.frames import AudioChunk, Picture, VideoFrame
 from ...runtime.protocols import Delivery, Slot
+from ...runtime.sounds import Sound
 from ..engine import overloaded
-from ..orders import Camera, Cancel, Close, Commit, EngineMetrics, Forget, Open, Retract, Start
+from ..orders import (
+    Camera,
+    Cancel,
+    Close,
+    Commit,
+    EngineMetrics,
+    Forget,
+    Open,
+    Retract,
+    Start,
+    TellSound,
+)
 from ..overload import Rung
 from ..slots import Deliver, SlotTable
 from . import wire
@@ -274,6 +286,10 @@ class RemoteEngine:
     def forget(self, slot: Slot) -> None:
         """A shadow on the utterance goes with it."""
         self._order(Forget(slot))
+
+    def tell_sound(self, slot: Slot, sound: Sound) -> None:
+        """As `ThreadedEngine.tell_sound`."""
+        self._order(TellSound(slot, sound))
 
     def close(self, slot: Slot) -> None:
         """Idempotent; the slot is free for others once the engine's process has read it."""

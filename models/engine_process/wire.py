@@ -25,6 +25,7 @@ from ...runtime.events import (
     HeadReady,
     LoadChanged,
     PictureSeen,
+    SoundHeard,
     StageFailed,
     TokensReady,
     TranscriptChanged,
@@ -32,15 +33,26 @@ from ...runtime.events import (
 )
 from ...runtime.frames import AudioChunk, Picture, VideoFrame
 from ...runtime.protocols import Delivery, Slot
-from ..orders import Camera, Cancel, Close, Commit, EngineMetrics, Forget, Open, Retract, Start
+from ..orders import (
+    Camera,
+    Cancel,
+    Close,
+    Commit,
+    EngineMetrics,
+    Forget,
+    Open,
+    Retract,
+    Start,
+    TellSound,
+)
 
 VERSION = f"visavis {version('visavis')}, rings 1"
 """Both sides must be of the same one: what they share is no public protocol."""
 MAX_MESSAGE = 4096
 """Bytes of a message on the socket."""
 
-Order = Open | Close | Camera | Start | Retract | Commit | Cancel | Forget
-_ORDERS = (Open, Close, Camera, Start, Retract, Commit, Cancel, Forget)
+Order = Open | Close | Camera | Start | Retract | Commit | Cancel | Forget | TellSound
+_ORDERS = (Open, Close, Camera, Start, Retract, Commit, Cancel, Forget, TellSound)
 _EVENTS = (
     VoiceActivity,
     TranscriptChanged,
@@ -50,6 +62,7 @@ _EVENTS = (
     AnswerCounted,
     StageFailed,
     LoadChanged,
+    SoundHeard,
 )
 
 

@@ -12,7 +12,6 @@ from .network import ServerSettings, WebrtcSettings, WebsocketSettings
 from .parts import (
     EngineSettings,
     LanguageModelSettings,
-    SoundSettings,
     ToolSettings,
     TranscriptionSettings,
     VoiceSettings,
@@ -33,7 +32,6 @@ __all__ = [
     "SessionSettings",
     "SettingRow",
     "Settings",
-    "SoundSettings",
     "TelephonySettings",
     "ToolSettings",
     "TranscriptionSettings",

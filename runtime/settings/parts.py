@@ -23,6 +23,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     weights: Annotated[
         str | None, Meta(description="Path of a weight file; none takes the shipped one.")
     ] = None
+    sounds: Annotated[
+        bool, Meta(description="Notice beeps, claps, whistles and hums and tell the model.")
+    ] = True
     slots: Annotated[
         int, Meta(description="Conversations the engine has places for.", ge=1, le=4096)
     ] = 8
@@ -50,14 +53,6 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
             le=1000,
         ),
     ] = 0
-
-
-class SoundSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Sounds besides speech."""
-
-    enabled: Annotated[
-        bool, Meta(description="Notice beeps, claps, whistles and hums, and tell the model.")
-    ] = True
 
 
 class VoiceSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ from .network import ServerSettings, WebrtcSettings, WebsocketSettings
 from .parts import (
     EngineSettings,
     LanguageModelSettings,
-    SoundSettings,
     ToolSettings,
     TranscriptionSettings,
     VoiceSettings,
@@ -28,7 +27,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vision: VisionSettings = VisionSettings()
     audio: AudioSettings = AudioSettings()
     engine: EngineSettings = EngineSettings()
-    sounds: SoundSettings = SoundSettings()
     voice: VoiceSettings = VoiceSettings()
     transcription: TranscriptionSettings = TranscriptionSettings()
     language_model: LanguageModelSettings = LanguageModelSettings()
