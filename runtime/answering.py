@@ -86,9 +86,9 @@ class Answering(SessionState):
             self._latents.pop(name, None)
         self._modal = {k: v for k, v in self._modal.items() if not k.startswith("modal_picture")}
         self.playback.say(draft.turn, draft.answer)
+        draft.ready_voice_ms = draft.held_ms
         held, draft.held = draft.held, []
         draft.ready_words = len(draft.answer.split())
-        draft.ready_voice_ms = sum(len(v.pcm) for v in held) * 1000 // SPEAKING_RATE
         draft.teller = teller = self.narrator.response(draft.turn, draft.options)
         able = self.abilities
         may_call = bool(able.calls) or (able.tools and bool(draft.options.tools or self.own_tools))
@@ -213,7 +213,8 @@ class Answering(SessionState):
         if not draft.is_committed:
             draft.held.append(event)
             return []
-        sounds = [] if draft.options.is_out_of_band else self._sounds(draft)
+        is_heard = not draft.options.is_out_of_band and draft.hold is None
+        sounds = self._sounds(draft) if is_heard else []
         return [*self._queue(draft, event, now), *sounds, *self._advance(draft, now)]
 
     def _queue(self, draft: Draft, voice: VoiceReady, now: float) -> list[Effect]:
@@ -223,6 +224,9 @@ class Answering(SessionState):
         draft.usage.voiced += len(voice.pcm)
         self.playback.queue(draft.turn, len(voice.pcm), voice.text)
         if self._is_track:
+            draft.unplayed.add(voice)
+            if draft.hold is not None:
+                return []
             return [Play(draft.turn, voice.pcm, voice.text, voice.is_last)]
         draft.stamps.mark(stage.FIRST_PACKET, now)
         teller = draft.teller
@@ -238,6 +242,7 @@ class Answering(SessionState):
         if live is None or event.turn != live.turn:
             return []
         self.playback.played(live.turn, event.samples)
+        live.unplayed.played(self.playback.played_samples(live.turn))
         if event.samples > 0:
             live.stamps.mark(stage.FIRST_PACKET, sent)
         # A voice that failed leaves no last packet: then all of what was queued is the end.
@@ -341,11 +346,18 @@ class Answering(SessionState):
         draft = self._live
         if draft is None or not draft.is_done:
             return []
+        resumed: list[Effect] = []
+        if (hold := draft.hold) is not None:
+            if hold.position is None:
+                hold.position = self.playback.played_samples(draft.turn)
+            resumed = self._resume(now)
+            if self._live is not draft:  # nothing was left to play: it has ended
+                return resumed
         self._drop_live(now)
         if self._queued(draft) and not draft.is_played:
             self._tails.append(draft)
             del self._tails[:-4]
-        return [EndTurn(draft.turn, draft.answer), *self._report(draft)]
+        return [*resumed, EndTurn(draft.turn, draft.answer), *self._report(draft)]
 
     # What the layers above put in
 
@@ -355,6 +367,10 @@ class Answering(SessionState):
 
     def _decide(self, now: float) -> list[Effect]:
         """Whether the silence so far ends the turn."""
+        return []
+
+    def _resume(self, now: float) -> list[Effect]:
+        """An answer that was held goes on where it stopped."""
         return []
 
     def _cut(self, reason: str, now: float, *, is_listening: bool = True) -> list[Effect]:

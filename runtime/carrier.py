@@ -25,6 +25,7 @@ from .effects import (
     EraseItem,
     FlushPlayout,
     ForgetUtterance,
+    HoldPlayout,
     InsertItem,
     LookAt,
     NameItems,
@@ -42,7 +43,7 @@ from .effects import (
     TellLimits,
     TellSound,
 )
-from .events import Event
+from .events import Event, PlayoutHeld
 from .frame_sampler import FrameSampler
 from .frames import AudioChunk, VideoFrame
 from .protocols import (
@@ -147,7 +148,7 @@ class Carrier:
             self._engine.look(slot, frame)
 
     def carry_out(self, effect: Effect) -> list[Event]:
-        """Do it; what went wrong at once comes back as events."""
+        """Do it; what comes of it at once comes back as events."""
         slot, handle = self._slot, self._handle
         if slot is None or handle is None:
             return []
@@ -197,6 +198,9 @@ class Carrier:
             case Speak(turn=turn, phrase=phrase, is_last=is_last):
                 self.stage = "voice"
                 self._voice.speak(handle, turn, phrase, is_last)
+            case HoldPlayout(turn=turn):
+                self.stage = "transport"
+                return [PlayoutHeld(turn, self._transport.playout.flush())]
             case _:
                 self.tell(effect)
         return []

@@ -1,4 +1,5 @@
-"""An answer in the making: a shadow at first, the turn once it is committed."""
+"""An answer in the making: a shadow at first, the turn once it is committed, held while somebody
+speaks into it."""
 
 from __future__ import annotations
 
@@ -8,11 +9,25 @@ from dataclasses import dataclass, field
 
 from .effects import Speak
 from .events import Head, ToolCalled, VoiceReady
+from .frames import SPEAKING_RATE
 from .ledger import Stamps
 from .phrases import PhraseSplitter
 from .response_options import ResponseOptions
 from .response_teller import ResponseTeller
 from .token_usage import Usage
+from .unplayed import Unplayed
+
+
+@dataclass(slots=True)
+class Hold:
+    """Its sound is stopped while it is not known whether it was interrupted."""
+
+    since: float
+    """Monotonic seconds."""
+    position: int | None = None
+    """Samples of it that were sent by then; None until the transport has said so."""
+    is_over: bool = False
+    """It is to go on as soon as the position is known."""
 
 
 @dataclass(slots=True)
@@ -28,6 +43,9 @@ class Draft:
     is_typed: bool = False
     is_last_try: bool = False
     """Started after the patience with an unfinished sentence ended."""
+    windows: int = 1
+    """Windows of silence scored with its judgement: its first, and those since in which nothing else
+    was understood."""
     is_committed: bool = False
     head: Head | None = None
     confidence: float = 0.0
@@ -40,6 +58,11 @@ class Draft:
     """The voice failed: what is left of the answer is only shown."""
     held: list[VoiceReady] = field(default_factory=list[VoiceReady])
     """Audio that is ready before the turn is committed."""
+    unplayed: Unplayed = field(default_factory=Unplayed)
+    """What a track was given of it and has not sent yet."""
+    hold: Hold | None = None
+    resumed: int = 0
+    """How often it was held for nothing."""
     modal: dict[str, float] = field(default_factory=dict[str, float])
     """Latencies of the last audio and picture that went into it, in milliseconds."""
     stamps: Stamps = field(default_factory=Stamps)
@@ -83,6 +106,11 @@ class Draft:
             self._has_spoken = True
             spoken.append(Speak(self.turn, phrase, is_last))
         return spoken
+
+    @property
+    def held_ms(self) -> int:
+        """Audio that is ready while nobody hears it yet, in milliseconds."""
+        return sum(len(voice.pcm) for voice in self.held) * 1000 // SPEAKING_RATE
 
     @property
     def is_done(self) -> bool:

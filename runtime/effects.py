@@ -225,6 +225,14 @@ class FlushPlayout:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldPlayout:
+    """Stop what is playing now, and say by `PlayoutHeld` how far it came: the turn is not over, and
+    what was not sent of it may be played again."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetCamera:
     """From now on the model knows whether there is a picture to look at."""
 
@@ -272,6 +280,7 @@ Effect = (
     | Play
     | SendAudio
     | FlushPlayout
+    | HoldPlayout
     | SetCamera
     | Emit
     | EndSession

@@ -261,6 +261,14 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayoutHeld:
+    """The transport stopped: so many samples of the turn were sent in all, and no more will be."""
+
+    turn: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRequested:
     """The client asked to stop the answer. `is_quiet`: it is no error when there is none."""
 
@@ -373,6 +381,7 @@ Event = (
     | AsideFailed
     | VoiceReady
     | Played
+    | PlayoutHeld
     | CancelRequested
     | SessionUpdated
     | Transcribed

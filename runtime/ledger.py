@@ -36,6 +36,8 @@ FIRST_PACKET = "first_packet_sent"
 LAST_PACKET = "last_packet_sent"
 BARGE_IN = "barge_in_speech"
 """The first voiced window that cut this answer off arrived."""
+HELD = "held"
+"""The sound of this answer was stopped, while it was not known yet whether it is cut."""
 CUT = "cut"
 """The decision to cut it."""
 
@@ -124,14 +126,18 @@ def latencies_ms(stamps: Stamps) -> dict[str, float]:
     head_wait  the silence was long enough → the turn was decided (the judgement was waited for)
     commit     turn decided → first packet of its voice sent; a shadow makes it short
     fto        last voiced window of the person arrived → first packet sent (no network included)
-    stop       first voiced window of the person during the answer arrived → cut decided
+    stop       first voiced window of the person during the answer arrived → its sound was stopped
+    confirm    the same → the answer was cut: it was a turn
     """
     found: dict[str, float | None] = {
         "head_wait": stamps.between(SILENCE_REACHED, TURN_DECIDED),
         "commit": stamps.between(TURN_DECIDED, FIRST_PACKET),
         "fto": stamps.between(SPEECH_END, FIRST_PACKET),
-        "stop": stamps.between(BARGE_IN, CUT),
+        "stop": None,
+        "confirm": stamps.between(BARGE_IN, CUT),
     }
+    if CUT in stamps.at:
+        found["stop"] = stamps.between(BARGE_IN, HELD if HELD in stamps.at else CUT)
     starts = [
         stamps.at[stage]
         for stage in (AUDIO_READY, PICTURE_READY, SHADOW_STARTED)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from . import ledger as stage
 from . import messages
-from .answering import Answering
 from .drafts import Draft
 from .effects import (
     BeginTranscript,
@@ -29,7 +28,9 @@ from .events import (
     VoiceActivity,
 )
 from .frames import HEARING_RATE
+from .holding import Holding
 from .session_state import Spoken, Utterance, words_in
+from .turn_rules import AGREEING, needed_ms
 
 MIN_COMMIT_MS = 100
 """Audio that a commit needs (the published limit)."""
@@ -37,7 +38,7 @@ MIN_COMMIT_MS = 100
 _ENDLESS = float("inf")
 
 
-class Listening(Answering):
+class Listening(Holding):
     """From the first voiced window to the commit of an answer."""
 
     def _hear(self, event: VoiceActivity, now: float, stamps: dict[str, float]) -> list[Effect]:
@@ -54,6 +55,7 @@ class Listening(Answering):
         if self.gate.is_open and not was_open:
             run = (self.gate.pts - self.gate.start_pts) / HEARING_RATE
             self._speech_started_at = arrived - run
+            self._words_before = words_in(self._transcript)
         utterance = self._utterance
         if utterance is None:
             if self._live is not None and self.rules.listens:
@@ -62,31 +64,16 @@ class Listening(Answering):
         if not self.rules.listens:
             return []
         effects: list[Effect] = []
-        if self._shadow is not None and self.gate.is_voiced and not utterance.is_closed:
+        shadow = self._shadow
+        if shadow is not None and self.gate.is_voiced and not utterance.is_closed:
             effects += self._retract("resumed")
+            utterance.restarts = 0
+        elif shadow is not None:
+            shadow.windows += 1
+            self._count("scores")
         if event.pts - utterance.start_pts > self.turns.max_utterance_s * HEARING_RATE:
             utterance.is_closed = True
         return effects + self._decide(now)
-
-    def _hear_over_answer(self, event: VoiceActivity, now: float) -> list[Effect]:
-        """Speech during an answer: enough of it cuts, less is a cough."""
-        if not self.gate.is_open:
-            return self._hear_nothing(event)
-        if self.gate.voiced * 1000 >= self.turns.barge_in_ms * HEARING_RATE:
-            if not self.rules.interrupts:
-                return self._begin_utterance()
-            live = self._live
-            assert live is not None
-            live.stamps.mark(stage.BARGE_IN, self._speech_started_at)
-            live.stamps.mark(stage.CUT, now)
-            self._count("barge_ins")
-            effects = self._cut("turn_detected", now, is_listening=False)
-            return effects + self._begin_utterance()
-        if self.gate.silence_ms >= self.turns.probe_silence_ms:
-            self._close_utterance()
-            self._count("coughs")
-            return [ForgetUtterance()]
-        return []
 
     def _hear_nothing(self, event: VoiceActivity) -> list[Effect]:
         """Sound that never became speech is forgotten after a while, or it would be read as the
@@ -137,6 +124,8 @@ class Listening(Answering):
         effects: list[Effect] = []
         if utterance is not None:
             effects += self.narrator.partial(utterance.item_id, self._transcript)
+        elif self._live is not None and self._live.hold is not None:
+            return self._weigh(self._live, now)
         elif self._unanswered and not self._unanswered[-1].is_settled:
             self._unanswered[-1].text = self._transcript  # the rest of what was committed
         elif not self._unanswered:
@@ -199,24 +188,24 @@ class Listening(Answering):
         if not self.rules.is_semantic and (self._transcript or shadow.head is not Head.SILENT):
             shadow.stamps.mark(stage.SILENCE_REACHED, now)
             return self._take_turn(shadow, now)
+        # "What colour", and a pause: it may be all, it may not. And the beginning of a question can
+        # sound like nothing to answer.
+        if silence < needed_ms(limits, shadow.head, shadow.confidence):
+            return []
         match shadow.head:
             case Head.ANSWER:
-                # "What colour", and a pause: it may be all, it may not.
-                if shadow.confidence < limits.sure and silence < limits.unsure_silence_ms:
-                    return []
                 shadow.stamps.mark(stage.SILENCE_REACHED, now)
+                if shadow.windows < AGREEING and not utterance.is_closed:
+                    return []
                 return self._take_turn(shadow, now)
             case Head.SILENT:
-                # The beginning of a question can sound like nothing to answer.
-                is_time = silence >= limits.patient_silence_ms
-                return self._forget("nothing to answer", now) if is_time else []
+                return self._forget("nothing to answer", now)
             case Head.WAIT:
-                return self._wait(shadow, silence, now)
+                return self._wait(shadow, now)
 
-    def _wait(self, shadow: Draft, silence: float, now: float) -> list[Effect]:
-        """An unfinished sentence: patience, one more try, then it is answered as it is."""
-        if silence < self.turns.patient_silence_ms:
-            return []
+    def _wait(self, shadow: Draft, now: float) -> list[Effect]:
+        """The patience with an unfinished sentence has ended: one more try, then it is answered as it
+        is."""
         if not shadow.is_last_try:
             return [*self._retract("patience"), *self._start_shadow(now, is_last_try=True)]
         return self._take_turn(shadow, now)
@@ -249,9 +238,12 @@ class Listening(Answering):
     def _retract(self, why: str) -> list[Effect]:
         if self._shadow is None:
             return []
-        turn, self._shadow = self._shadow.turn, None
+        draft, self._shadow = self._shadow, None
+        self._count("shadows_retracted")
         self._count(f"retracted_{why}")
-        return [RetractShadow(turn)]
+        self._count("wasted_voice_ms", draft.held_ms)
+        self._count("wasted_calls", len(draft.calls))
+        return [RetractShadow(draft.turn)]
 
     def _forget(self, why: str, now: float) -> list[Effect]:
         """The utterance in progress was nothing; listen afresh."""
@@ -280,6 +272,7 @@ class Listening(Answering):
             return self._keep_utterance(utterance, is_settled=True)
         end_pts, transcript = self.gate.end_pts, self._transcript
         self._shadow = None
+        self._count("shadows_committed")
         self._continuations = 0
         settled = self._settle()
         self._unanswered.clear()

@@ -246,6 +246,17 @@ def utterance_ignored(item_id: str, why: str) -> Message:
     return {"type": "visavis.utterance.ignored", "item_id": item_id, "why": why}
 
 
+def playout_paused(response_id: str, audio_ms: int) -> Message:
+    """Somebody speaks into the answer, which stopped after `audio_ms` of its sound: it will be cut, or
+    go on from there (`playout_resumed`)."""
+    return {"type": "visavis.playout.paused", "response_id": response_id, "audio_ms": audio_ms}
+
+
+def playout_resumed(response_id: str, audio_ms: int) -> Message:
+    """What was heard was no interruption: the answer goes on where it stopped."""
+    return {"type": "visavis.playout.resumed", "response_id": response_id, "audio_ms": audio_ms}
+
+
 def picture_seen(pts: int, changed: bool) -> Message:
     """A picture was looked at; `pts` in 90 kHz ticks of the sender's clock."""
     return {"type": "visavis.picture.seen", "pts": pts, "changed": changed}

@@ -29,6 +29,7 @@ class _Record:
     pieces: list[_Piece] = field(default_factory=list[_Piece])
     queued: int = 0
     played: int = 0
+    arrived: int = 0
 
 
 class PlaybackLedger:
@@ -58,6 +59,11 @@ class PlaybackLedger:
         record = self._record(turn)
         record.played = min(max(record.played, samples), record.queued)
 
+    def arrived(self, turn: int) -> None:
+        """Nothing was sent since longer than the client's delay: all that was sent has been heard."""
+        record = self._record(turn)
+        record.arrived = record.played
+
     def has(self, turn: int) -> bool:
         """It is still remembered."""
         return turn in self._turns
@@ -74,7 +80,8 @@ class PlaybackLedger:
 
     def heard_samples(self, turn: int) -> int:
         """Samples that have reached the ear: what was sent less what is still on its way."""
-        return max(0, self.played_samples(turn) - self.client_delay)
+        arrived = self._turns[turn].arrived if turn in self._turns else 0
+        return max(arrived, self.played_samples(turn) - self.client_delay)
 
     def heard_ms(self, turn: int) -> int:
         """The same in milliseconds."""

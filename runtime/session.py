@@ -46,6 +46,7 @@ from .events import (
     PictureSeen,
     PlaybackReported,
     Played,
+    PlayoutHeld,
     SessionUpdated,
     SoundHeard,
     StageFailed,
@@ -106,6 +107,8 @@ class Session(ClientRequests):
                 return self._take_voice(event, now, named)
             case Played():
                 return self._played(event, now, stamps.get("sent", now))
+            case PlayoutHeld():
+                return self._playout_held(event, now)
             case Transcribed():
                 return self._transcribed(event)
             case TranscriptionFailed():
@@ -159,7 +162,7 @@ class Session(ClientRequests):
             case PlaybackReported():
                 return self._reported(event, now)
             case SessionUpdated():
-                return self._updated(event)
+                return self._updated(event, now)
             case AudioAppended():
                 self._active_at = now
                 return []
@@ -210,6 +213,8 @@ class Session(ClientRequests):
         if live is not None:
             if now < self._answer_deadline(live):
                 return []
+            if live.hold is not None:  # nothing more was heard of who spoke into it
+                return self._resume(now)
             if live.is_voice_done and (live.is_done or self._is_track):
                 # All of it was queued long enough ago to have been played.
                 self._reckon(live, now)
@@ -260,17 +265,20 @@ class Session(ClientRequests):
         told = messages.sound(sound.kind, sound.level, sound.pitch, end_ms)
         return [TellSound(sound), Emit(told)]
 
-    def _updated(self, event: SessionUpdated) -> list[Effect]:
+    def _updated(self, event: SessionUpdated, now: float) -> list[Effect]:
         """The settings hold from now on; an utterance under way is not lost by them."""
         listened = self.rules.listens
         self.config = event.config
         self._follow_config()
         if listened != self.rules.listens:
             self._buffer_pts = self._utterance.start_pts if self._utterance else self.gate.pts
+        # Where speech does not interrupt any more, nothing is to be waited for.
+        is_waiting = self.rules.listens and self.rules.interrupts
+        effects = [] if is_waiting else self._resume(now)
         able = self.abilities
         if able.instructions or able.tools or able.history:
-            return [Configure(event.config)]
-        return []
+            effects.append(Configure(event.config))
+        return effects
 
     def _seen(self, event: PictureSeen, now: float, stamps: dict[str, float]) -> list[Effect]:
         self._latents.update(stamps)

@@ -157,8 +157,9 @@ class SessionState:
     @property
     def is_playing(self) -> bool:
         """Our own voice may be in the microphone."""
+        live = self._live
         return (
-            (self._live is not None and self._queued(self._live) > 0)
+            (live is not None and live.hold is None and self._queued(live) > 0)
             or bool(self._tails)
             or self.gate.pts < self._echo_until
         )
@@ -225,6 +226,8 @@ class SessionState:
         return self.playback.queued_samples(draft.turn)
 
     def _answer_deadline(self, draft: Draft) -> float:
+        if draft.hold is not None:  # for as long as somebody is heard
+            return max(self._heard_at, draft.hold.since) + self.turns.stall_ms / 1000
         patience = self.turns.answer_timeout_ms / 1000
         if not self._is_track and draft.is_done:
             return draft.play_end + self.turns.client_delay_ms / 1000
@@ -239,18 +242,24 @@ class SessionState:
 
     # Telling and counting
 
-    def _count(self, name: str) -> None:
-        self._counts[name] = self._counts.get(name, 0) + 1
+    def _count(self, name: str, by: int = 1) -> None:
+        if not by:
+            return
+        self._counts[name] = self._counts.get(name, 0) + by
         for totals in (self.totals, self._process_totals):
             if totals is not None:
-                totals.count(name)
+                totals.count(name, by)
+
+    def _measured(self, latencies: dict[str, float]) -> None:
+        """Milliseconds that belong to no turn's ledger."""
+        for totals in (self.totals, self._process_totals):
+            if totals is not None:
+                totals.add(latencies)
 
     def _count_modal(self, stamps: dict[str, float]) -> None:
         modal = modal_ms(stamps)
         self._modal.update(modal)
-        for totals in (self.totals, self._process_totals):
-            if totals is not None:
-                totals.add(modal)
+        self._measured(modal)
 
     def _hand(self, *, text: int = 0, audio: int = 0, image: int = 0) -> None:
         """So much went into the context."""

@@ -1,8 +1,8 @@
 """What `turn_detection` of a session means for our turn-taking: pure, from settings to settings.
 
-The operator's `turn` and `audio` settings are the middle; `semantic_vad` moves the patience around
-them, `server_vad` replaces what the model makes of the words by silence alone, null leaves turns to
-the client.
+The operator's `turn` and `audio` settings are the middle; `semantic_vad` with an `eagerness` moves the
+patience around them, `server_vad` replaces what the model makes of the words by silence alone, null
+leaves turns to the client.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from .events import Head
 from .frames import HEARING_RATE, WINDOW
 from .realtime_config import SemanticVad, ServerVad, TurnDetection
 from .settings import AudioSettings, TurnSettings
@@ -19,10 +20,17 @@ WINDOW_MS = WINDOW * 1000 // HEARING_RATE
 HYSTERESIS = 0.15
 """Between the probability that begins speech and the one that ends it."""
 
-_PATIENCE = {"low": 2.5, "medium": 1.0, "auto": 1.0, "high": 0.6}
-"""How much longer or shorter an unfinished or unsure question is waited for."""
+EAGER_FACTOR = 0.6
+"""How much shorter silences are waited for at a patience of 0."""
+PATIENT_FACTOR = 2.5
+"""How much longer at a patience of 1."""
+_PATIENCE = {"high": 0.0, "medium": 0.5, "low": 1.0}
+"""What the published names mean; "auto" is as the operator has it."""
 MAX_TIMEOUT_MS = {"low": 8_000, "medium": 4_000, "auto": 4_000, "high": 2_000}
 """The published limits of the waiting."""
+AGREEING = 2
+"""Scores in a row, one for each window of 32 ms, that have to agree that the person is finished.
+Where silence alone ends a turn one is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ def turn_rules(turns: TurnSettings, audio: AudioSettings, wish: TurnDetection | 
             return TurnRules(turns, audio, listens=False, creates=False, interrupts=False)
         case SemanticVad():
             return TurnRules(
-                _patient(turns, wish.eagerness),
+                _eager(turns, wish.eagerness),
                 audio,
                 creates=wish.create_response,
                 interrupts=wish.interrupt_response,
@@ -69,18 +77,44 @@ def turn_rules(turns: TurnSettings, audio: AudioSettings, wish: TurnDetection | 
             )
 
 
-def _patient(turns: TurnSettings, eagerness: str) -> TurnSettings:
-    factor, most = _PATIENCE[eagerness], MAX_TIMEOUT_MS[eagerness]
+def patience_factor(patience: float) -> float:
+    """By how much silences are stretched: 0 is eager, 0.5 leaves them as they are, 1 is patient; even
+    steps between are even ratios."""
+    if patience < 0.5:
+        return EAGER_FACTOR ** (1.0 - 2.0 * patience)
+    return PATIENT_FACTOR ** (2.0 * patience - 1.0)
+
+
+def patient(turns: TurnSettings, patience: float, most_ms: int = 60_000) -> TurnSettings:
+    """The silences of `turns` for this patience (0 to 1), none longer than `most_ms`."""
+    factor = patience_factor(patience)
     if factor == 1.0:
         return turns
-    eager = min(most, max(turns.probe_silence_ms, round(turns.eager_silence_ms * factor)))
-    unsure = min(most, max(eager, round(turns.unsure_silence_ms * factor)))
+
+    def stretched(silence_ms: int, least_ms: int) -> int:
+        return min(most_ms, max(least_ms, round(silence_ms * factor)))
+
+    eager = stretched(turns.eager_silence_ms, turns.probe_silence_ms)
+    unsure = stretched(turns.unsure_silence_ms, eager)
     return msgspec.structs.replace(
         turns,
         eager_silence_ms=eager,
         unsure_silence_ms=unsure,
-        patient_silence_ms=min(most, max(unsure, round(turns.patient_silence_ms * factor))),
+        patient_silence_ms=stretched(turns.patient_silence_ms, unsure),
     )
+
+
+def needed_ms(turns: TurnSettings, head: Head, confidence: float) -> int:
+    """Silence that ends the turn, given what the model makes of the words before it. After it a
+    SILENT is forgotten, a WAIT tried once more."""
+    if head is not Head.ANSWER:
+        return turns.patient_silence_ms
+    return turns.eager_silence_ms if confidence >= turns.sure else turns.unsure_silence_ms
+
+
+def _eager(turns: TurnSettings, eagerness: str) -> TurnSettings:
+    patience = _PATIENCE.get(eagerness, turns.patience)
+    return patient(turns, patience, MAX_TIMEOUT_MS[eagerness])
 
 
 def _by_silence(turns: TurnSettings, silence_ms: int) -> TurnSettings:

@@ -9,13 +9,14 @@ import numpy as np
 
 from visavis.runtime.abilities import Abilities
 from visavis.runtime.audio_path import AudioPath
-from visavis.runtime.effects import Effect, Emit, StartShadow, TellLimits
+from visavis.runtime.effects import Effect, Emit, HoldPlayout, StartShadow, TellLimits
 from visavis.runtime.events import (
     Event,
     Head,
     HeadReady,
     PictureSeen,
     Played,
+    PlayoutHeld,
     SessionUpdated,
     TokensReady,
     TranscriptChanged,
@@ -48,6 +49,11 @@ def turn_detection(wish: object) -> SessionUpdated:
     return SessionUpdated(config_with(audio={"input": {"turn_detection": wish}}))
 
 
+def heard_at_once() -> TurnSettings:
+    """Speech during an answer is a turn as soon as it is heard."""
+    return TurnSettings(confirm_ms=64)
+
+
 class Talk:
     """Hands events to a session in media time, one window after the other."""
 
@@ -76,11 +82,17 @@ class Talk:
         self.pts = 0
         self.log: list[Happening] = []
         self.effects: list[Effect] = []
+        self.sent: dict[int, int] = {}
+        """Samples of each turn that were said to have been played."""
 
     def give(self, event: Event, stamps: Mapping[str, float] | None = None) -> list[Effect]:
+        """What it causes; where the sound is held the transport says how far it came."""
         self.log.append(Happening(self.now, event, stamps))
         effects = self.session.handle(event, self.now, stamps)
         self.effects += effects
+        for effect in list(effects):
+            if isinstance(effect, HoldPlayout):
+                effects += self.give(PlayoutHeld(effect.turn, self.sent.get(effect.turn, 0)))
         return effects
 
     def hear(self, probability: float, windows: int = 1) -> list[Effect]:
@@ -113,6 +125,7 @@ class Talk:
         return self.give(VoiceReady(turn, silence(samples), text, is_last))
 
     def played(self, turn: int, samples: int, *, is_done: bool = False) -> list[Effect]:
+        self.sent[turn] = samples
         return self.give(Played(turn, samples, is_done))
 
     def wait(self, seconds: float) -> list[Effect]:

@@ -48,7 +48,8 @@ def test_every_latency_has_its_definition() -> None:
             ledger.TURN_DECIDED: 1.21,
             ledger.FIRST_PACKET: 1.25,
             ledger.BARGE_IN: 2.0,
-            ledger.CUT: 2.1,
+            ledger.HELD: 2.1,
+            ledger.CUT: 2.4,
         }
     )
     assert latencies_ms(stamps) == pytest.approx(
@@ -57,6 +58,7 @@ def test_every_latency_has_its_definition() -> None:
             "commit": 40,
             "fto": 250,
             "stop": 100,
+            "confirm": 400,
         }
     )
 

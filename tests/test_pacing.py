@@ -117,6 +117,18 @@ def test_a_flush_forgets_what_is_on_its_way() -> None:
     assert playback.reached(name) == [] and playback.position(1) == 0 and playback.is_idle
 
 
+def test_a_turn_that_goes_on_after_a_flush_goes_on_where_it_was_heard() -> None:
+    playback = Playback(has_marks=True)
+    marks = [playback.sent(Due(packet(), 0.1), 0.0) for _ in range(3 * MARK_EVERY)]
+    first = next(name for name in marks if name is not None)
+    playback.reached(first)
+    playback.flush()
+    for _ in range(MARK_EVERY):
+        name = playback.sent(Due(packet(), 0.2), 0.1)
+    assert name is not None
+    assert playback.reached(name)[-1].samples == 2 * MARK_EVERY * PACKET
+
+
 def test_a_new_turn_begins_at_nothing() -> None:
     playback = Playback(has_marks=False)
     playback.sent(Due(packet(1), 0.02), 0.0)

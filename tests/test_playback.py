@@ -30,6 +30,19 @@ def test_heard_text_ends_with_a_whole_word() -> None:
     ]
 
 
+def test_after_the_clients_delay_all_that_was_sent_has_been_heard() -> None:
+    ledger = PlaybackLedger(client_delay_ms=100)
+    ledger.say(1, " Yes.")
+    ledger.queue(1, 48_000, "Yes.")
+    ledger.played(1, 24_000)
+    ledger.arrived(1)
+    assert ledger.heard_samples(1) == 24_000
+    ledger.played(1, 25_000)
+    assert ledger.heard_samples(1) == 24_000
+    ledger.played(1, 48_000)
+    assert ledger.heard_samples(1) == 48_000 - 4_800
+
+
 def test_what_is_on_its_way_was_not_heard() -> None:
     ledger = PlaybackLedger(client_delay_ms=100)
     ledger.say(1, " Yes.")

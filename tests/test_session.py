@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from runtime_fakes import Talk, acts, told, turn_detection, types
+from runtime_fakes import Talk, acts, heard_at_once, told, turn_detection, types
 
 from visavis.runtime.effects import (
     CancelTurn,
@@ -14,6 +14,7 @@ from visavis.runtime.effects import (
     EndTurn,
     FlushPlayout,
     ForgetUtterance,
+    HoldPlayout,
     Play,
     RetractShadow,
     SetCamera,
@@ -267,7 +268,7 @@ def test_an_answer_without_words_ends_cleanly() -> None:
 
 
 def test_speech_cuts_the_answer_off_in_the_same_call() -> None:
-    talk = Talk()
+    talk = Talk(turn=heard_at_once())
     turn = talk.answering(" It is red.")
     talk.played(turn, 24_000)
     assert talk.speech(1) == []
@@ -292,8 +293,8 @@ def test_an_answer_cut_before_it_is_complete_is_cancelled_once() -> None:
     talk.words(1, " I can see a cat and", is_last=False)
     talk.voice(1, "I can see a cat", is_last=False)
     talk.played(1, 48_000)
-    cut = talk.speech(3)
-    assert acts(cut)[0] == CancelTurn(1, " I can see a")
+    cut = talk.speech(3) + talk.text("what colour")
+    assert acts(cut)[:2] == [HoldPlayout(1), CancelTurn(1, " I can see a")]
     done = [m for m in told(cut) if m["type"] == "response.done"]
     assert len(done) == 1
     response = done[0]["response"]

@@ -15,6 +15,7 @@ from visavis.runtime.effects import (
     EndSession,
     EndTurn,
     FlushPlayout,
+    HoldPlayout,
     Play,
     RetractShadow,
     Speak,
@@ -82,6 +83,9 @@ class Conversation(RuleBasedStateMachine):
                     self.over.add(turn)
                 case FlushPlayout(turn=turn):
                     assert turn in self.over
+                case HoldPlayout(turn=turn):
+                    assert turn == self.live
+                    self.queued[turn] = self.played.get(turn, 0)
                 case Play(turn=turn, pcm=pcm):
                     assert turn == self.live
                     self.queued[turn] = self.queued.get(turn, 0) + len(pcm)
@@ -113,7 +117,7 @@ class Conversation(RuleBasedStateMachine):
         for _ in range(windows):
             self.check(self.talk.pause(1))
 
-    @rule(text=st.sampled_from(["", "what", "what colour", "what colour is this"]))
+    @rule(text=st.sampled_from(["", "mhm", "what", "what colour", "what colour is this"]))
     def understand(self, text: str) -> None:
         self.check(self.talk.text(text))
 

@@ -7,10 +7,26 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+BACK_CHANNELS = (
+    "mhm", "mm", "mmm", "hm", "hmm", "m", "uh", "huh", "um", "uhm", "ah", "aha", "oh", "wow", "yeah",
+    "yes", "yep", "yup", "ok", "okay", "right", "sure", "good", "nice", "great", "true", "exactly",
+    "i", "see", "really", "got", "it", "alright",
+)  # fmt: skip
+"""English back-channels, word by word ("I see" is two of them)."""
+
 
 class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
     """When the agent answers and when it stops."""
 
+    patience: Annotated[
+        float,
+        Meta(
+            description="How long silences are waited for: 0 is eager (0.6 times as long), 0.5 as "
+            "the settings below say, 1 patient (2.5 times).",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.5
     probe_silence_ms: Annotated[
         int, Meta(description="Silence after which an unheard answer begins, in ms.", ge=32)
     ] = 96
@@ -35,10 +51,26 @@ class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 2500
     barge_in_ms: Annotated[
-        int, Meta(description="Speech during an answer that stops it, in ms.", ge=32)
+        int, Meta(description="Speech during an answer that stops its sound, in ms.", ge=32)
     ] = 64
+    confirm_ms: Annotated[
+        int,
+        Meta(
+            description="Speech during an answer that ends it whatever was understood, in ms. With "
+            "less, words that are no back-channel end it; else it plays on where it stopped.",
+            ge=32,
+        ),
+    ] = 736
+    resume_silence_ms: Annotated[
+        int,
+        Meta(description="Silence after which a stopped answer plays on, in ms.", ge=32),
+    ] = 192
+    back_channels: Annotated[
+        tuple[str, ...],
+        Meta(description="Words by which a listener only says that they listen."),
+    ] = BACK_CHANNELS
     max_restarts: Annotated[
-        int, Meta(description="Unheard answers begun again for late words, per utterance.", ge=0)
+        int, Meta(description="Unheard answers begun again for late words, per silence.", ge=0)
     ] = 4
     max_utterance_s: Annotated[
         float, Meta(description="Speech without a pause that is answered anyway, in seconds.", gt=0)

@@ -169,9 +169,11 @@ class Playback:
         return self._points[0].ends_at if self._points and not self.has_marks else None
 
     def flush(self) -> None:
-        """What is on its way will not be played; its marks mean nothing any more."""
+        """What is on its way will not be played; its marks mean nothing any more. A turn that goes on
+        afterwards goes on where it was heard last."""
         self._points.clear()
         self._since_mark = 0
+        self._sent = self._played
 
     def position(self, turn: int) -> int:
         """Samples of `turn` known to have been played, if it is the one that was sent last."""
