@@ -79,6 +79,7 @@ class RemoteEngine:
         self._unsent_chunks = self._unsent_pictures = self._refused = 0
         self._reach, self._loop, self._name = reach, loop, name
         self._clock = clock or MonotonicClock()
+        self._machine = MonotonicClock()
         self._restarts, self._hangs_s, self._watch_s = restarts, hangs_s, watch_s
         self._table = SlotTable(0)
         self._missed: dict[Slot, int] = {}
@@ -237,7 +238,7 @@ class RemoteEngine:
                 AudioChunk(
                     piece,
                     chunk.pts + at,
-                    chunk.arrived,
+                    chunk.arrived - self._ahead_s,
                     chunk.concealed if last else 0,
                     0 if at else chunk.gap,
                 ),
@@ -256,7 +257,7 @@ class RemoteEngine:
     def look(self, slot: Slot, frame: VideoFrame) -> None:
         """The newest picture waits; it is converted on a thread of this process."""
         if self._scaler is not None and self._table.holds(slot):
-            self._scaler.put(slot, frame)
+            self._scaler.put(slot, replace(frame, arrived=frame.arrived - self._ahead_s))
 
     def set_camera(self, slot: Slot, is_on: bool) -> None:
         """A picture that waits is dropped when the camera goes off."""
@@ -267,7 +268,7 @@ class RemoteEngine:
     def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
         """As `ThreadedEngine.start`."""
         self._table.admit_turn(slot, turn)
-        self._order(Start(slot, turn, text, tail_pts, self._clock.now()))
+        self._order(Start(slot, turn, text, tail_pts, self._machine.now()))
 
     def retract(self, slot: Slot, turn: int) -> None:
         """Nothing of this turn is delivered after this call."""
@@ -306,12 +307,19 @@ class RemoteEngine:
         if not link.write(*wire.order(order)):
             link.close("its process takes no more orders")
 
+    @property
+    def _ahead_s(self) -> float:
+        """Our clock may skip; the engine's process has the machine's."""
+        if isinstance(self._clock, MonotonicClock):
+            return 0.0
+        return self._clock.now() - self._machine.now()
+
     # --- to and from the other process -----------------------------------------------------
 
     def _take(self, record: Record) -> None:
         match record.kind:
             case Kind.RESULTS:
-                slot, deliveries = wire.read_results(record.head)
+                slot, deliveries = wire.read_results(record.head, self._ahead_s)
                 for delivery in deliveries:
                     if isinstance(delivery.event, LoadChanged):
                         self._told.rung = delivery.event.level

@@ -282,10 +282,16 @@ def results(slot: Slot, deliveries: Sequence[Delivery]) -> bytes:
     return _encode((slot, told))
 
 
-def read_results(head: bytes) -> tuple[Slot, list[Delivery]]:
-    """Raises `BadRecord`."""
+def read_results(head: bytes, ahead_s: float = 0.0) -> tuple[Slot, list[Delivery]]:
+    """With their stamps on a clock that is `ahead_s` before the machine's. Raises `BadRecord`."""
     try:
         slot, told = _results.decode(head)
-        return slot, [Delivery(_events[kind].decode(raw), at) for kind, raw, at in told]
+        if ahead_s:
+            told = [(kind, raw, _later(stamps, ahead_s)) for kind, raw, stamps in told]
+        return slot, [Delivery(_events[kind].decode(raw), stamps) for kind, raw, stamps in told]
     except (msgspec.MsgspecError, IndexError) as error:
         raise BadRecord(f"results can't be read: {error}") from error
+
+
+def _later(stamps: dict[str, float], by_s: float) -> dict[str, float]:
+    return {name: at + by_s for name, at in stamps.items()}
