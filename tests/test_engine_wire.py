@@ -156,7 +156,7 @@ def test_the_engines_counts_come_out_as_they_were() -> None:
     told = EngineMetrics(ticks=3, rung=2, under_way=StepUnderWay("look", 1.5))
     told.count("hear", 4)
     told.late["audio"] += 2
-    told.took("hear", 0.25)
+    told.slowest_s["hear"] = 0.25
     assert wire.metrics(wire.encode(told)) == told
 
 
