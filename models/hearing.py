@@ -83,6 +83,11 @@ class HearingGate:
         """The person just fell silent after what surely was speech."""
         return self._is_hearing and self._is_sure and 1 <= self._silent <= JUST_NOW
 
+    @property
+    def is_voiced(self) -> bool:
+        """The person speaks in the newest window."""
+        return self._is_hearing and self._silent == 0
+
     def begin(self) -> None:
         """A shadow begins now: what comes later belongs to the next utterance if it is committed."""
         self._asked_end = self._recent[-1].end if self._recent else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..runtime.protocols import Slot
 from ..runtime.sounds import Sound
+from ..runtime.tools import Recital
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,20 @@ class Start:
     text: str | None
     tail_pts: int | None
     asked: float
+    is_recited: bool = False
+    """The answer is to say `text` as it stands."""
+
+    @classmethod
+    def of(cls, slot: Slot, turn: int, text: str | None, tail: int | None, asked: float) -> Start:
+        """As the engine is asked for it; the order holds plain values only."""
+        plain = None if text is None else str(text)
+        return cls(slot, turn, plain, tail, asked, isinstance(text, Recital))
+
+    @property
+    def question(self) -> str | None:
+        """`text` as the engine was given it."""
+        text = self.text
+        return Recital(text) if self.is_recited and text is not None else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +155,7 @@ class EngineMetrics:
     """Steps up the ladder."""
     under_way: StepUnderWay | None = None
     busy_s: float = 0.0
+    """Seconds that the thread computed: its own time on the processor."""
     slowest_s: dict[str, float] = field(default_factory=dict[str, float])
     """By kind of step, the longest that one took."""
     late: Counter[str] = field(default_factory=Counter[str])
@@ -151,7 +167,7 @@ class EngineMetrics:
         """One step of this kind for so many slots."""
         self.batches.setdefault(step, Counter())[size] += 1
 
-    def took(self, step: str, seconds: float) -> None:
-        """One step of this kind took so long."""
-        self.busy_s += seconds
+    def took(self, step: str, seconds: float, busy_s: float) -> None:
+        """One step of this kind took so long, and so much of it was computing."""
+        self.busy_s += busy_s
         self.slowest_s[step] = max(seconds, self.slowest_s.get(step, 0.0))

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..runtime.events import PictureSeen, TranscriptChanged
-from ..runtime.frames import WINDOW, VideoFrame
+from ..runtime.frames import HEARING_RATE, WINDOW, VideoFrame
 from ..runtime.protocols import Slot
+from ..runtime.sounds import Sound
 from .hearing import HearingGate
 from .orders import Start
 from .overload import PICTURE_S, Rung
@@ -21,6 +22,7 @@ from .scheduler import (
     FIRST_S,
     JUDGE_S,
     SHADOW_TOKENS,
+    SPELL_S,
     VIDEO_S,
     Job,
     Kind,
@@ -32,6 +34,29 @@ from .windows import Window, WindowCutter
 HOLD_S = 0.15
 """Seconds a picture is held back at most because its person's question seems to be over: the answer
 would have to wait for the picture."""
+
+
+SETTLES_S = 0.1
+"""Seconds that pictures wait for while a sound seems to be over and it is not said yet."""
+NOTED_S = 0.05
+"""Seconds that they wait for once it is said: whether the model is told is decided elsewhere."""
+
+
+NOTE_S = 1.0
+"""Seconds that a word of a note has: always as many, so that it never goes before anything else."""
+
+GROUP = 4
+"""Positions of what is being said that wait for the deep layers until they are filled together:
+their weights are read once instead of four times. When the person falls silent they wait no longer.
+"""
+REST = 4
+"""Positions that an answer's first pass may take in besides its own: hardly slower than none."""
+
+
+SETTLES_S = 0.1
+"""Seconds that pictures wait for while a sound seems to be over and it is not said yet."""
+NOTED_S = 0.05
+"""Seconds that they wait for once it is said: whether the model is told is decided elsewhere."""
 
 
 @dataclass(slots=True)
@@ -74,11 +99,21 @@ class Place:
     """When a picture was looked at last."""
     is_look_due: bool = False
     """An utterance began since."""
+    sound_until: float = float("-inf")
+    """Until then pictures wait: a sound that ended before them may go into the context first."""
+    may_settle: bool = False
+    """The newest window was not surely speech."""
     start: Start | None = None
     is_commit_wanted: bool = False
     """The answer that `start` wants is committed already."""
     answer: Begun | None = None
     text: str = ""
+    unspelled: tuple[int, dict[str, float]] | None = None
+    """Where it was heard and when its last window arrived, while there is more to `text` than was
+    searched for."""
+    unspelled_since: float = 0.0
+    laid_at: float = 0.0
+    """When nothing was owed any more."""
     latents: dict[str, float] = field(default_factory=dict[str, float])
     """When the newest latents of each modality were in the cache."""
     unlaid: list[Unlaid] = field(default_factory=list[Unlaid])
@@ -86,6 +121,11 @@ class Place:
     """Positions that came in and are not in the cache."""
     owed_since: float = 0.0
     owes_words: bool = False
+    unfilled: int = 0
+    """Positions in the cache that the deep layers have not seen."""
+    unfilled_since: float = 0.0
+    wants_note: bool = False
+    """There is something in view that is not in words yet."""
     wasted: dict[str, int] = field(default_factory=dict[str, int])
     """What unheard answers cost since the last one that was heard."""
 
@@ -122,9 +162,17 @@ def jobs(place: Place, now: float, rung: Rung) -> Iterator[Job]:
         yield Job("judge", index, Kind.AUDIO, place.cutter[0].dequeued + JUDGE_S)
     if place.to_hear and not place.is_starting:
         yield Job("hear", index, Kind.AUDIO, place.to_hear[0][1] + AUDIO_S)
+    if place.unspelled is not None:
+        yield Job("spell", index, Kind.AUDIO, place.unspelled_since + SPELL_S)
+    if place.is_starting:
+        return
     if place.owed:
         kind, within = (Kind.AUDIO, AUDIO_S) if place.owes_words else (Kind.VIDEO, VIDEO_S)
         yield Job("lay", index, kind, place.owed_since + within)
+    if place.unfilled >= GROUP or (place.unfilled and not place.gate.is_voiced):
+        yield Job("fill", index, Kind.VIDEO, place.unfilled_since + VIDEO_S)
+    elif place.wants_note and not place.unfilled and rung is Rung.NORMAL:
+        yield Job("note", index, Kind.VIDEO, now + NOTE_S)
     if place.picture is not None and held_s(place, now, rung) == 0.0:
         yield Job("look", index, Kind.VIDEO, place.picture[1] + VIDEO_S)
 
@@ -145,19 +193,41 @@ def _answer_jobs(place: Place, now: float, rung: Rung) -> Iterator[Job]:
             yield Job("next", index, Kind.SHADOW, due)
     elif start is not None:
         kind = Kind.FIRST if place.is_commit_wanted else Kind.SHADOW
-        step = "judge" if place.has_tail else "hear" if place.to_hear else "begin"
+        step = _first_step(place)
         yield Job(step, index, kind, start.asked + FIRST_S)
+
+
+def _first_step(place: Place) -> str:
+    """The next step towards an answer that is wanted: what is much goes in piece by piece, so that
+    others can come between; the rest goes in with the answer's first pass."""
+    if place.has_tail:
+        return "judge"
+    if place.to_hear:
+        return "hear"
+    if place.owed > REST:
+        return "lay"
+    return "fill" if place.unfilled > REST else "begin"
 
 
 def held_s(place: Place, now: float, rung: Rung) -> float:
     """Seconds for which the picture that waits is to be held back."""
     if place.picture is None:
         return 0.0
+    longest = place.picture[1] + HOLD_S - now
+    sound = min(place.sound_until - now, longest)
     if place.gate.may_be_over and not place.has_shadow:
-        return max(0.0, place.picture[1] + HOLD_S - now)
+        return max(0.0, longest)
     if place.is_look_due:
-        return 0.0
-    return max(0.0, place.looked + PICTURE_S[rung] - now)
+        return max(0.0, sound)
+    return max(0.0, sound, place.looked + PICTURE_S[rung] - now)
+
+
+def is_before(frame: VideoFrame, sound: Sound, window: Window) -> bool:
+    """The picture is older than the end of the sound, which `window` showed: on the sender's clock
+    where that is known, else by when they arrived."""
+    if frame.audio_pts is not None:
+        return frame.audio_pts < sound.end_pts
+    return frame.arrived < window.arrived - (window.end - sound.end_pts) / HEARING_RATE
 
 
 def wake_s(place: Place, now: float, rung: Rung) -> float | None:

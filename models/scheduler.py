@@ -35,6 +35,8 @@ JUDGE_S = 0.016
 """Seconds in which a window is due at the VAD: half its length, so that a barge-in is noticed."""
 AUDIO_S = 0.032
 """Seconds in which a window is due in the cache: its own length, or the queue would grow."""
+SPELL_S = 0.1
+"""Seconds in which the transcript is due: a person reads it."""
 VIDEO_S = 0.25
 """Seconds in which a picture is due in the cache: pictures come four times a second at most."""
 PHRASE = 12

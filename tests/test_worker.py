@@ -25,7 +25,8 @@ from visavis.models.orders import (
 from visavis.models.overload import LadderSettings, Rung
 from visavis.models.scheduler import LEAD, PACE, SHADOW_TOKENS
 from visavis.models.stepper import Samples, SlotFailed
-from visavis.models.worker import WAITING_WINDOWS, Worker
+from visavis.models.steps import WAITING_WINDOWS
+from visavis.models.worker import Worker
 from visavis.runtime.clock import VirtualClock
 from visavis.runtime.events import (
     AnswerCounted,
@@ -64,6 +65,7 @@ class Bench:
             self.metrics,
             self.posts.append,
             LadderSettings(window_s=1.0, up_windows=1, down_windows=2),
+            busy=self.clock.now,
         )
         self.worker.load()
         self.order(Open(ONE), Open(TWO))
@@ -335,7 +337,7 @@ def test_what_unheard_answers_took_is_counted_and_told_with_the_next_that_is_hea
     bench.order(Commit(ONE, 3))
     bench.all()
     assert bench.events(ONE, AnswerCounted)[-1] == AnswerCounted(
-        3, {"wasted_shadows": 1, "wasted_words": 5}
+        3, {"wasted_shadows": 1, "wasted_words": 5, "wasted_us": 0}
     )
     assert (bench.metrics.shadows, bench.metrics.wasted_shadows) == (3, 2)
     assert bench.metrics.wasted_tokens == 10
