@@ -18,12 +18,13 @@ from rich.progress import track
 
 from ...runtime.events import Head
 from ..embedded import Embedded
-from ..training.asking import ask, pair
+from ..training.intents import question_text
 from ..training.judging import is_right, named_fact
 from ..training.replies import Exchange
 from ..training.train_audio import Utterances
 from ..training.train_vision import Pictures
 from .records import Record
+from .situations import Situation, bring_about, hedged, situation
 
 SLOTS = 32
 WINDOW = 512
@@ -35,11 +36,10 @@ Channel = Callable[[Samples], Samples]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A recorded question about a picture."""
+    """A recorded question in its situation."""
 
     utterance: int
-    image: int
-    exchange: Exchange
+    situation: Situation
 
 
 def finish(
@@ -62,16 +62,15 @@ def finish(
 
 
 def questions(pool: Utterances, pictures: Pictures, limit: int, seed: int) -> list[Question]:
-    """The first utterances of a pool, each with a picture it can be asked about."""
+    """The first utterances of a pool, each in a situation in which it can be asked."""
     rng = random.Random(seed)
     found: list[Question] = []
     for index in range(min(limit, len(pool.pcm))):
         if not pool.texts[index]:
             continue
-        candidates = [rng.randrange(len(pictures.images)) for _ in range(48)]
-        chosen = pair(pool.texts[index], [pictures.scenes[c] for c in candidates], rng)
+        chosen = situation(pool.texts[index], pictures, rng)
         if chosen is not None:
-            found.append(Question(index, candidates[chosen[0]], chosen[1]))
+            found.append(Question(index, chosen))
     return found
 
 
@@ -107,10 +106,13 @@ def spoken(
         pcms = [pool.pcm[one.utterance].astype(np.float32) / 32768.0 for one in some]
         if channel is not None:
             pcms = [channel(pcm) for pcm in pcms]
+        staged: list[Situation] = []
         for slot, one in zip(slots, some, strict=True):
-            model.reset(slot)
             if is_shown:
-                model.look([slot], pictures.images[one.image][None])
+                bring_about(model, slot, one.situation, pictures)
+            else:
+                model.reset(slot)
+            staged.append(hedged(one.situation, model, slot))
             model.open_utterance(slot)
         hear(model, slots, pcms)
         heard = [model.transcript(slot) for slot in slots]
@@ -119,12 +121,12 @@ def spoken(
             for slot in slots:
                 model.forget(slot)
             texts = [text or "?" for text in heard]
-        for one, text, (head, answer, certainty) in zip(
-            some, heard, finish(model, slots, texts), strict=True
+        for one, it, text, (head, answer, certainty) in zip(
+            some, staged, heard, finish(model, slots, texts), strict=True
         ):
             records.append(
                 _record(
-                    pool.split, one.exchange, text, head, answer, certainty,
+                    pool.split, it.asked, text, head, answer, certainty,
                     pool.voices[one.utterance], pool.snr_db[one.utterance],
                 )
             )  # fmt: skip
@@ -137,15 +139,14 @@ def typed(model: Embedded, pictures: Pictures, count: int, seed: int) -> list[Re
     rng = random.Random(seed)
     records: list[Record] = []
     for _ in track(range(count), "typed", console=Console(stderr=True)):
-        image = rng.randrange(len(pictures.images))
-        exchange = ask(pictures.scenes[image], rng, "test")
-        while not exchange.answer:
-            exchange = ask(pictures.scenes[image], rng, "test")
-        model.reset(0)
-        model.look([0], pictures.images[image][None])
+        it: Situation | None = None
+        while it is None or not it.asked.answer:
+            it = situation(question_text(rng, "test"), pictures, rng)
+        bring_about(model, 0, it, pictures)
+        it = hedged(it, model, 0)
         model.open_utterance(0)
-        ((head, answer, certainty),) = finish(model, [0], [exchange.question])
-        records.append(_record("typed", exchange, exchange.question, head, answer, certainty))
+        ((head, answer, certainty),) = finish(model, [0], [it.asked.question])
+        records.append(_record("typed", it.asked, it.asked.question, head, answer, certainty))
     return records
 
 
