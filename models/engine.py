@@ -14,6 +14,7 @@ from ..runtime.clock import Clock, MonotonicClock
 from ..runtime.errors import EngineDied, EngineFull
 from ..runtime.frames import AudioChunk, VideoFrame
 from ..runtime.protocols import Delivery, Slot
+from ..runtime.sounds import Sound
 from .hearing import HearingSettings
 from .inbox import Inbox
 from .orders import (
@@ -28,9 +29,11 @@ from .orders import (
     Retract,
     Start,
     Stop,
+    TellSound,
 )
 from .overload import LadderSettings, Rung
 from .slots import Deliver, SlotTable
+from .sound_spotter import Spotter
 from .stepper import Stepper
 from .vad import Vad
 from .worker import Worker
@@ -71,6 +74,7 @@ class ThreadedEngine:
         hangs_s: float = HANGS_S,
         watch_s: float = WATCH_S,
         ladder: LadderSettings | None = None,
+        spotter_factory: Callable[[int], Spotter] | None = None,
         name: str = "engine",
     ) -> None:
         """Both factories are called on the thread, `vad_factory` with the number of slots. The
@@ -98,6 +102,7 @@ class ThreadedEngine:
             self.metrics,
             lambda results: self._tell(self._deliver, results),
             ladder,
+            spotter_factory,
         )
         # A daemon: a model that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(worker,), name=name, daemon=True)
@@ -249,6 +254,10 @@ class ThreadedEngine:
         """A shadow on the utterance goes with it."""
         self._order(Forget(slot))
 
+    def tell_sound(self, slot: Slot, sound: Sound) -> None:
+        """Its words wait for the end of an answer under way."""
+        self._order(TellSound(slot, sound))
+
     def close(self, slot: Slot) -> None:
         """Idempotent; the slot is free at once."""
         if self._table.close(slot):
@@ -257,7 +266,7 @@ class ThreadedEngine:
     def _takes(self, slot: Slot) -> bool:
         return self._death is None and self._table.holds(slot)
 
-    def _order(self, order: Camera | Start | Retract | Commit | Cancel | Forget) -> None:
+    def _order(self, order: Camera | Start | Retract | Commit | Cancel | Forget | TellSound) -> None:
         if self._takes(order.slot):
             self._inbox.put(order)
 

@@ -24,7 +24,7 @@ from ..models.engine_process.sockets import listening
 from ..models.engine_process.wire import Goodbye
 from ..runtime.errors import ConfigError
 from ..runtime.settings import EngineSettings
-from .engine_place import parts
+from .engine_place import parts, spotter
 
 
 def engine(settings: EngineSettings) -> int:
@@ -56,7 +56,14 @@ async def _host(settings: EngineSettings, sock: socket.socket, *, is_guest: bool
     else:
         loop.add_signal_handler(signal.SIGINT, stopped.set)
     make_stepper, make_vad = parts(settings.pipeline, settings)
-    server = EngineServer(make_stepper, make_vad, settings.slots, loop, name=settings.pipeline)
+    server = EngineServer(
+        make_stepper,
+        make_vad,
+        settings.slots,
+        loop,
+        name=settings.pipeline,
+        spotter_factory=spotter(settings),
+    )
     if is_guest:
         server.attach(socket.socket(fileno=os.dup(sock.fileno())))
     else:

@@ -16,6 +16,7 @@ from ..runtime.settings import EngineSettings
 from .engine_pipeline import OwnedEngine
 
 if TYPE_CHECKING:
+    from ..models.sound_spotter import Spotter
     from ..models.stepper import Stepper
     from ..models.vad import Vad
 
@@ -46,6 +47,15 @@ def parts(name: str, settings: EngineSettings) -> Parts:
             )
 
 
+def spotter(settings: EngineSettings) -> Callable[[int], Spotter] | None:
+    """What notices sounds besides speech, where the settings want it; called on the engine's thread."""
+    if not settings.sounds:
+        return None
+    from ..models.sound_spotter import SoundSpotter
+
+    return SoundSpotter
+
+
 def engine(name: str, settings: EngineSettings, clock: Clock) -> OwnedEngine:
     """The engine of the model of this name, not started yet. On the event loop. Raises
     `ConfigError`."""
@@ -54,7 +64,15 @@ def engine(name: str, settings: EngineSettings, clock: Clock) -> OwnedEngine:
         from ..models.engine import ThreadedEngine
 
         make_stepper, make_vad = parts(name, settings)
-        return ThreadedEngine(make_stepper, make_vad, settings.slots, loop, clock=clock, name=name)
+        return ThreadedEngine(
+            make_stepper,
+            make_vad,
+            settings.slots,
+            loop,
+            clock=clock,
+            spotter_factory=spotter(settings),
+            name=name,
+        )
     from ..models.engine_process.client import RemoteEngine
     from ..models.engine_process.reach import Listening, Spawned
 

@@ -17,7 +17,8 @@ from ...runtime.errors import EngineDied, EngineFull
 from ...runtime.events import StageFailed
 from ...runtime.protocols import Delivery, Slot
 from ..engine import ThreadedEngine
-from ..orders import Camera, Cancel, Close, Commit, Forget, Open, Retract, Start
+from ..orders import Camera, Cancel, Close, Commit, Forget, Open, Retract, Start, TellSound
+from ..sound_spotter import Spotter
 from ..stepper import Stepper
 from ..vad import Vad
 from . import wire
@@ -52,6 +53,7 @@ class EngineServer:
         *,
         name: str = "engine",
         retry_after_s: float = 10.0,
+        spotter_factory: Callable[[int], Spotter] | None = None,
         ring_bytes: int = RING_BYTES,
         beat_s: float = BEAT_S,
     ) -> None:
@@ -64,7 +66,13 @@ class EngineServer:
             return made
 
         self.engine = ThreadedEngine(
-            stepper, vad_factory, slots, loop, name=name, retry_after_s=retry_after_s
+            stepper,
+            vad_factory,
+            slots,
+            loop,
+            name=name,
+            retry_after_s=retry_after_s,
+            spotter_factory=spotter_factory,
         )
         self.name = name
         self._slots, self._retry_after_s, self._ring_bytes = slots, retry_after_s, ring_bytes
@@ -354,6 +362,8 @@ class _Guest:
                 engine.cancel(slot, turn, heard)
             case Forget():
                 engine.forget(slot)
+            case TellSound(sound=sound):
+                engine.tell_sound(slot, sound)
 
     def _open(self, at: Slot) -> None:
         if at in self._conversations:
