@@ -18,6 +18,7 @@ from .entries import Entries
 from .hedging import Hedging
 from .lexicon import END, MARKS, NOTE, SILENT, WAIT, Lexicon
 from .networks import Floats
+from .tool_words import Recitation, ToolWords
 from .window import Entry, What
 
 DRAFT = 4
@@ -47,6 +48,8 @@ class Answer:
     is_over: bool = False
     is_committed: bool = False
     is_hedged: bool = False
+    recital: Recitation | None = None
+    """It says this, and the model decides nothing."""
     cached: int = 0
     """Positions that lay in the cache when it began."""
     added: int = 0
@@ -102,6 +105,7 @@ class Decoder:
             self._only_words[lexicon.encode([NOTE])] = -np.inf
         self._words_or_end: Floats = self._only_words.copy()
         self._words_or_end[END] = 0.0
+        self._words_or_end[list(ToolWords(lexicon).words)] = -np.inf  # these come first or never
         self.drafted = self.accepted = 0
 
     def next(self, context: Context, answer: Answer) -> int:

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from ..runtime.abilities import Abilities
 from ..runtime.clock import Clock, MonotonicClock
 from ..runtime.errors import EngineDied, EngineFull
 from ..runtime.frames import AudioChunk, VideoFrame
@@ -104,8 +105,14 @@ class ThreadedEngine:
             ladder,
             spotter_factory,
         )
+        self._worker = worker
         # A daemon: a model that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(worker,), name=name, daemon=True)
+
+    @property
+    def abilities(self) -> Abilities:
+        """What its model says of itself, once it is loaded."""
+        return self._worker.abilities
 
     # --- life ------------------------------------------------------------------------------
 
@@ -234,7 +241,7 @@ class ThreadedEngine:
         `asked` is when it was wanted, where that was not just now (monotonic seconds)."""
         self._table.admit_turn(slot, turn)
         asked = self._clock.now() if asked is None else asked
-        self._order(Start(slot, turn, text, tail_pts, asked))
+        self._order(Start.of(slot, turn, text, tail_pts, asked))
 
     def retract(self, slot: Slot, turn: int) -> None:
         """Nothing of this turn is delivered after this call."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...runtime.abilities import Abilities
 from ...runtime.clock import Clock, MonotonicClock
 from ...runtime.errors import EngineDied, EngineFull
 from ...runtime.events import LoadChanged, StageFailed
@@ -106,6 +107,11 @@ class RemoteEngine:
             vanished=told.vanished + table.vanished,
             refused=told.refused + self._refused,
         )
+
+    @property
+    def abilities(self) -> Abilities:
+        """What its model says of itself, once it is reached."""
+        return Abilities(calls=frozenset(() if self._link is None else self._link.welcome.calls))
 
     # --- life ------------------------------------------------------------------------------
 
@@ -268,7 +274,7 @@ class RemoteEngine:
     def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:
         """As `ThreadedEngine.start`."""
         self._table.admit_turn(slot, turn)
-        self._order(Start(slot, turn, text, tail_pts, self._machine.now()))
+        self._order(Start.of(slot, turn, text, tail_pts, self._machine.now()))
 
     def retract(self, slot: Slot, turn: int) -> None:
         """Nothing of this turn is delivered after this call."""

@@ -172,7 +172,8 @@ class EngineServer:
 
     def welcome(self) -> Welcome:
         """What a process is told."""
-        return Welcome(self._slots, *self.picture_size, self._retry_after_s)
+        calls = sorted(self.engine.abilities.calls)
+        return Welcome(self._slots, *self.picture_size, self._retry_after_s, tuple(calls))
 
     def free(self, places: int) -> None:
         """So many conversations are over."""
@@ -352,8 +353,8 @@ class _Guest:
                 self._server.free(1)
             case Camera(is_on=is_on):
                 engine.set_camera(slot, is_on)
-            case Start(turn=turn, text=text, tail_pts=tail_pts, asked=asked):
-                engine.start(slot, turn, text, tail_pts, asked)
+            case Start(turn=turn, question=question, tail_pts=tail_pts, asked=asked):
+                engine.start(slot, turn, question, tail_pts, asked)
             case Retract(turn=turn):
                 engine.retract(slot, turn)
             case Commit(turn=turn):

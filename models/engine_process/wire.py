@@ -28,6 +28,7 @@ from ...runtime.events import (
     SoundHeard,
     StageFailed,
     TokensReady,
+    ToolCalled,
     TranscriptChanged,
     VoiceActivity,
 )
@@ -59,6 +60,7 @@ _EVENTS = (
     PictureSeen,
     HeadReady,
     TokensReady,
+    ToolCalled,
     AnswerCounted,
     StageFailed,
     LoadChanged,
@@ -97,6 +99,8 @@ class Welcome(msgspec.Struct, frozen=True, tag=True):
     height: int
     """Of the pictures that the model takes, in pixels."""
     retry_after_s: float
+    calls: tuple[str, ...] = ()
+    """Functions that the model calls of itself."""
 
 
 class Goodbye(msgspec.Struct, frozen=True, tag=True):
