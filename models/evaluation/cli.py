@@ -118,5 +118,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         ),
         "exits": parts.depths(load(path), weights.lexicon, pictures, some, options.seed),
         "ablations": parts.ablations(model, pools["seen"], pictures, some, options.seed),
+        "memory": parts.memory(model, pictures, some, options.seed),
         "gating": parts.gating(model, pictures, max(8, some // 4), options.seed),
     }

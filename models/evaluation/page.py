@@ -224,6 +224,14 @@ def page(report: Mapping[str, Any]) -> str:
                 bars(list(report["ablations"].items())),
             )
         )
+    if "memory" in report:
+        parts.append(
+            _figure(
+                "Long ago",
+                "Asked for what was shown first, after eight more pictures with a question about each.",
+                bars([("remembered", report["memory"])]),
+            )
+        )
     if "gating" in report:
         gate = report["gating"]
         parts.append(

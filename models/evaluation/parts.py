@@ -16,14 +16,19 @@ from ..decoder import FusedDecoder
 from ..embedded import Embedded
 from ..lexicon import Lexicon
 from ..training.asking import ask
+from ..training.intents import Intent, phrase
+from ..training.judging import is_right
+from ..training.recalling import exchange
 from ..training.stories import Story
 from ..training.train_audio import Utterances
 from ..training.train_fused import laid, seen
 from ..training.train_vision import Pictures
 from ..training.wording import tokenize
+from ..training.world import World, is_memorable
 from ..weights import EmbeddedModel
 from .questions import finish, spoken
 from .records import share
+from .situations import show, tell
 
 
 def ablations(
@@ -67,6 +72,36 @@ def gating(model: Embedded, pictures: Pictures, count: int, seed: int) -> dict[s
         "pictures_encoded_with_gate": laid_down[True],
         "pictures_encoded_without": laid_down[False],
     }
+
+
+LATER = 8
+"""Pictures and questions between a thing and the question about it: at one in eight seconds, more
+than a minute of conversation."""
+
+
+def memory(model: Embedded, pictures: Pictures, count: int, seed: int) -> dict[str, Any]:
+    """What was shown first is asked for after `LATER` other pictures with a question about each, by
+    when it has long left the window."""
+    rng = random.Random(seed)
+    lit = [i for i, scene in enumerate(pictures.scenes) if is_memorable(scene)]
+    oks: list[bool] = []
+    for _ in track(range(count), "memory", console=Console(stderr=True)):
+        images = rng.sample(lit, LATER + 1)
+        scenes = [pictures.scenes[image] for image in images]
+        question = phrase(Intent("first"), rng, "test")
+        wanted = exchange(Intent("first"), question, World(scenes[-1], tuple(scenes[:-1])))
+        if wanted is None:
+            continue
+        model.reset(0)
+        for image, scene in zip(images, scenes, strict=True):
+            show(model, 0, pictures.images[image])
+            tell(
+                model,
+                0,
+                ask(scene, rng, family="describe" if scene.card is None else "read").question,
+            )
+        oks.append(is_right(wanted, tell(model, 0, question)))
+    return share(oks)
 
 
 def depths(

@@ -79,16 +79,12 @@ def bring_about(model: Embedded, slot: int, it: Situation, pictures: Pictures) -
     as they are while nobody speaks."""
     model.reset(slot)
     for index, scene in enumerate(it.world.before):
-        _show(model, slot, render(scene))
+        show(model, slot, render(scene))
         _sound(model, slot, it.world, index)
-    _show(model, slot, pictures.images[it.image])
+    show(model, slot, pictures.images[it.image])
     _sound(model, slot, it.world, len(it.world.before))
     if it.first is not None:
-        model.open_utterance(slot)
-        model.begin([slot], [it.first.question])
-        model.commit(slot)
-        while not model.next([slot])[0][1]:
-            pass
+        tell(model, slot, it.first.question)
 
 
 def hedged(it: Situation, model: Embedded, slot: int) -> Situation:
@@ -101,7 +97,21 @@ def hedged(it: Situation, model: Embedded, slot: int) -> Situation:
     return it if asked is None else replace(it, world=world, asked=asked)
 
 
-def _show(model: Embedded, slot: int, pixels: npt.NDArray[np.uint8]) -> None:
+def tell(model: Embedded, slot: int, question: str) -> str:
+    """Type a question; the answer, which is now history."""
+    model.open_utterance(slot)
+    model.begin([slot], [question])
+    model.commit(slot)
+    answer = ""
+    while True:
+        text, is_last = model.next([slot])[0]
+        answer += text
+        if is_last:
+            return answer
+
+
+def show(model: Embedded, slot: int, pixels: npt.NDArray[np.uint8]) -> None:
+    """Look at a picture [H, W, 3] and take a note of it."""
     model.look([slot], pixels[None])
     while model.owed(slot) or model.unfilled(slot):
         model.lay([slot])

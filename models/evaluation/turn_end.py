@@ -1,14 +1,14 @@
 """How well the end of a turn is told from a pause: cut-ins against delay.
 
 Recordings with pauses in them are heard window by window. Wherever the person falls silent, after
-`PROBE` windows, the model judges whether they are finished. The curve follows from the lengths of
-the pauses: an answer to a finished question begins after the short silence, to any other after the
-long one; a pause longer than that is cut into.
+`PROBE` windows, the model judges whether they are finished, and again whenever it has understood
+something else. What a session would have done follows from the judgements and the lengths of the
+silences: by its own rule (`turn_rules.needed_ms`, two agreeing scores), for every patience.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import track
 
 from ...runtime.events import Head
+from ...runtime.settings import TurnSettings
+from ...runtime.turn_rules import AGREEING, needed_ms, patient
 from ..embedded import Embedded
 from ..training.train_audio import Utterances
 from ..training.train_vision import Pictures
@@ -29,16 +31,41 @@ PROBE = 3
 SPEECH = 0.5
 """Probability of speech from which a window counts as voiced."""
 EAGER_MS = (96, 128, 160, 200, 250, 300, 400, 500, 600, 800)
+PATIENCE = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What the model made of the words from so many windows of silence on."""
+
+    window: int
+    head: Head
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A silence of at least `PROBE` windows: how long it was (ms), whether the question was over, and
-    whether the model thought so."""
+    """A silence of at least `PROBE` windows: how long it was, whether the question was over, and what
+    the model thought of that."""
 
     length_ms: int
     is_end: bool
-    is_judged_over: bool
+    scores: tuple[Score, ...]
+
+    @property
+    def is_judged_over(self) -> bool:
+        """By the first judgement."""
+        return self.scores[0].head is not Head.WAIT
+
+    def answered_ms(self, turns: TurnSettings) -> int:
+        """Milliseconds of silence after which a session answers, had the silence no end."""
+        window = 0
+        for at, score in enumerate(self.scores):
+            needed = -(-needed_ms(turns, score.head, score.confidence) // WINDOW_MS)
+            window = max(needed, score.window + AGREEING - 1)
+            if at + 1 == len(self.scores) or window < self.scores[at + 1].window:
+                break
+        return window * WINDOW_MS
 
 
 def silences(
@@ -51,28 +78,36 @@ def silences(
             continue
         pcm = pool.pcm[index].astype(np.float32) / 32768.0
         windows = pcm[: len(pcm) // 512 * 512].reshape(-1, 512)
-        voiced = _voiced(vad, windows)
-        last = max((i for i, is_voiced in enumerate(voiced) if is_voiced), default=-1)
         model.reset(0)
         model.look([0], pictures.images[index % len(pictures.images)][None])
         model.open_utterance(0)
-        silent, was_voiced, open_silence = 0, False, -1
-        judged: dict[int, bool] = {}
-        for at, window in enumerate(windows):
-            model.hear([0], window[None])
-            if voiced[at]:
-                if open_silence >= 0:
-                    found.append(Silence(silent * WINDOW_MS, False, judged[open_silence]))
-                silent, was_voiced, open_silence = 0, True, -1
-                continue
-            silent += 1
-            if was_voiced and silent == PROBE:
-                open_silence = at
-                ((head, _),) = model.begin([0], [None])
-                judged[at] = head is not Head.WAIT
-                model.retract(0)
-        if open_silence >= 0 and open_silence > last:
-            found.append(Silence(silent * WINDOW_MS, True, judged[open_silence]))
+        found += _of_one(model, windows, _voiced(vad, windows))
+    return found
+
+
+def _of_one(
+    model: Embedded, windows: npt.NDArray[np.float32], voiced: Sequence[bool]
+) -> list[Silence]:
+    """The silences of one recording after its first voiced window."""
+    found: list[Silence] = []
+    silent, scores, understood = 0, list[Score](), ""
+    was_voiced = False
+    for window, is_voiced in zip(windows, voiced, strict=True):
+        model.hear([0], window[None])
+        if is_voiced:
+            if scores:
+                found.append(Silence(silent * WINDOW_MS, False, tuple(scores)))
+            silent, scores, was_voiced = 0, [], True
+            continue
+        silent += 1
+        words = model.transcript(0)
+        if was_voiced and silent >= PROBE and (not scores or words != understood):
+            ((head, confidence),) = model.begin([0], [None])
+            model.retract(0)
+            scores.append(Score(silent, head, confidence))
+            understood = words
+    if scores:
+        found.append(Silence(silent * WINDOW_MS, True, tuple(scores)))
     return found
 
 
@@ -81,24 +116,32 @@ def _voiced(vad: SileroVad, windows: npt.NDArray[np.float32]) -> list[bool]:
     return [float(vad.judge([0], window[None])[0]) >= SPEECH for window in windows]
 
 
-def curve(found: Sequence[Silence], patient_ms: int = 700) -> dict[str, Any]:
-    """Cut-ins (share of pauses) and mean delay (ms) of finished questions, by how long the short
-    silence is: with the model's judgement, and by silence alone."""
+def curve(
+    found: Sequence[Silence], patient_ms: int = 700, turns: TurnSettings | None = None
+) -> dict[str, Any]:
+    """Cut-ins (share of pauses) and mean delay (ms) of finished questions. `judged` and
+    `silence_alone`: by how long the short silence is, with the model's first judgement and without any.
+    `patience`: what a session does at every patience of these settings."""
     pauses = [s for s in found if not s.is_end]
     ends = [s for s in found if s.is_end]
+    settings = turns or TurnSettings()
 
-    def cost(eager_ms: int, is_judging: bool) -> tuple[float, float]:
-        def waits(silence: Silence) -> int:
-            is_over = silence.is_judged_over or not is_judging
-            return eager_ms if is_over else max(eager_ms, patient_ms)
-
+    def cost(waits: Callable[[Silence], int]) -> tuple[float, float]:
         cut = sum(pause.length_ms >= waits(pause) for pause in pauses)
         delay = sum(waits(end) for end in ends) / max(1, len(ends))
         return round(cut / max(1, len(pauses)), 4), round(delay, 1)
 
+    def judged(eager_ms: int) -> tuple[float, float]:
+        return cost(lambda s: eager_ms if s.is_judged_over else max(eager_ms, patient_ms))
+
+    def session(patience: float) -> tuple[float, float]:
+        rules = patient(settings, patience)
+        return cost(lambda s: s.answered_ms(rules))
+
     return {
         "pauses": len(pauses),
         "ends": len(ends),
-        "judged": [[eager, *cost(eager, True)] for eager in EAGER_MS],
-        "silence_alone": [[eager, *cost(eager, False)] for eager in EAGER_MS],
+        "judged": [[eager, *judged(eager)] for eager in EAGER_MS],
+        "silence_alone": [[eager, *cost(lambda _, ms=eager: ms)] for eager in EAGER_MS],
+        "patience": [[patience, *session(patience)] for patience in PATIENCE],
     }
