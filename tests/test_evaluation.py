@@ -15,10 +15,12 @@ from visavis.models.evaluation import cli, turn_end
 from visavis.models.evaluation.cli import SPLITS, main
 from visavis.models.evaluation.page import page
 from visavis.models.evaluation.questions import SLOTS, hear, spoken, typed
-from visavis.models.evaluation.turn_end import Silence, curve
+from visavis.models.evaluation.turn_end import Score, Silence, curve
 from visavis.models.training.train_audio import Utterances
 from visavis.models.training.train_vision import Pictures
 from visavis.runtime.errors import WeightsError
+from visavis.runtime.events import Head
+from visavis.runtime.settings import TurnSettings
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +62,18 @@ def test_utterances_side_by_side_are_heard_as_each_alone(pool: Utterances) -> No
         assert together.transcript(slot) == alone.transcript(0)
 
 
+def silence(length_ms: int, head: Head, confidence: float = 1.0, *, is_end: bool) -> Silence:
+    """One that was judged once."""
+    return Silence(length_ms, is_end, (Score(3, head, confidence),))
+
+
 def test_the_curve_of_turn_ends_follows_from_the_silences() -> None:
     found = [
-        Silence(200, is_end=False, is_judged_over=False),
-        Silence(400, is_end=False, is_judged_over=True),
-        Silence(900, is_end=False, is_judged_over=False),
-        Silence(999, is_end=True, is_judged_over=True),
-        Silence(999, is_end=True, is_judged_over=False),
+        silence(200, Head.WAIT, is_end=False),
+        silence(400, Head.ANSWER, is_end=False),
+        silence(900, Head.WAIT, is_end=False),
+        silence(999, Head.ANSWER, is_end=True),
+        silence(999, Head.WAIT, is_end=True),
     ]
     told = curve(found, patient_ms=700)
     judged = {eager: (cut, delay) for eager, cut, delay in told["judged"]}
@@ -75,6 +82,23 @@ def test_the_curve_of_turn_ends_follows_from_the_silences() -> None:
     assert alone[96] == (1.0, 96.0) and alone[300] == (0.6667, 300.0)
     assert judged[96] == (0.6667, (96 + 700) / 2), "one judged over, one longer than patience"
     assert judged[500] == (0.3333, 600.0)
+    patience = {patience: (cut, delay) for patience, cut, delay in told["patience"]}
+    assert patience[0.5] == (0.3333, (192 + 928) / 2), "the session's own silences, in windows"
+    assert patience[0.0] == (0.6667, (128 + 544) / 2)
+    assert patience[1.0] == (0.0, (480 + 2272) / 2)
+
+
+def test_a_judgement_holds_until_something_else_was_understood() -> None:
+    turns = TurnSettings(eager_silence_ms=192, unsure_silence_ms=640, patient_silence_ms=896)
+    waits, answers = Score(3, Head.WAIT, 0.9), Score(5, Head.ANSWER, 0.99)
+    assert Silence(999, True, (answers,)).answered_ms(turns) == 192
+    assert Silence(999, True, (waits, answers)).answered_ms(turns) == 192
+    late = Score(6, Head.ANSWER, 0.99)
+    assert Silence(999, True, (waits, late)).answered_ms(turns) == 224, "two scores must agree"
+    unsure = Score(6, Head.ANSWER, 0.5)
+    assert Silence(999, True, (answers, unsure)).answered_ms(turns) == 640
+    after = Score(7, Head.WAIT, 0.9)
+    assert Silence(999, True, (answers, after)).answered_ms(turns) == 192
 
 
 def test_pauses_and_ends_are_told_apart_by_what_comes_behind(
