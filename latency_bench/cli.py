@@ -69,6 +69,19 @@ def _run(arguments: argparse.Namespace) -> int:
             from .jitter import run_jitter
 
             run_jitter(arguments.json)
+        case "endless":
+            from .endless import Endless, run_endless
+
+            return run_endless(
+                Endless(
+                    hours=arguments.hours,
+                    sessions=arguments.sessions,
+                    cycle_s=arguments.cycle,
+                    seed=arguments.seed,
+                    is_traced=arguments.traced,
+                ),
+                arguments.json,
+            )
         case "gpu":
             from .gpu import run_gpu
             from .gpu_options import asked_of
@@ -138,14 +151,24 @@ def _parser() -> argparse.ArgumentParser:
     ready = benches.add_parser("ready", help="from the command to listening")
     ready.add_argument("--times", type=_positive, default=5, help="starts (5)")
 
+    endless = benches.add_parser("endless", help="a day on virtual time: memory and exact replay")
+    endless.add_argument("--hours", type=float, default=24.0, help="virtual hours (24)")
+    endless.add_argument("--sessions", type=_positive, default=1, help="conversations at once (1)")
+    endless.add_argument(
+        "--cycle", type=float, default=20.0, help="seconds from one turn to the next, 8 or more (20)"
+    )
+    endless.add_argument(
+        "--traced", action="store_true", help="count traced bytes, too; several times slower"
+    )
+
     gpu = benches.add_parser("gpu", help="a large performance model beside its physical floor")
     add_gpu_arguments(gpu)
 
     for each in (talk, ready):
         each.add_argument("--pipeline", default="fused", help="fused or echo (fused)")
-    for each in (talk, fusion):
+    for each in (talk, fusion, endless):
         each.add_argument("--seed", type=int, default=1, help="of the script (1)")
-    for each in (talk, fusion, jitter, ready, gpu):
+    for each in (talk, fusion, jitter, ready, endless, gpu):
         each.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
     return parser
 

@@ -44,6 +44,8 @@ EVERY = 10
 """Cycles between two counts of memory."""
 WARM_UP = KEPT_ITEMS
 """Cycles after which every bounded list has been full: most leave two items."""
+WARM_S = 8.0
+"""Seconds of a cycle of the warm-up: close together, so that it is soon over."""
 LOUD = 0.004
 """Root mean square, of full scale, from which a window counts as voiced."""
 _ENERGY = LOUD * LOUD * WINDOW
@@ -62,15 +64,11 @@ class Endless:
     is_traced: bool = False
     """Whether tracemalloc counts bytes, too; it makes everything slower."""
 
-    @property
-    def cycle_windows(self) -> int:
-        """Windows of one cycle."""
-        return round(self.cycle_s / WINDOW_S)
-
-    @property
-    def cycles(self) -> int:
-        """Of each conversation."""
-        return int(self.hours * 3600 / (self.cycle_windows * WINDOW_S))
+    def cycles(self) -> list[int]:
+        """Windows of each cycle of a conversation, in order: those of the warm-up are short."""
+        short, long = (round(seconds / WINDOW_S) for seconds in (WARM_S, self.cycle_s))
+        left = self.hours * 3600 / WINDOW_S - self.warm_up * short
+        return [short] * self.warm_up + [long] * max(0, int(left / long))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +178,23 @@ def _live_through(
                 sounds,
                 pictures,
                 log,
-                cycle_windows=asked.cycle_windows,
                 seed=asked.seed + number,
                 offset_s=number * 0.4,
             )
             for number, (name, log) in enumerate(zip(names, logs, strict=True))
         ]
-        for cycle in range(asked.cycles):
+        cycles, end = asked.cycles(), 0
+        for cycle, windows in enumerate(cycles):
             for talk in talks:
-                talk.cycle()
-            agenda.run((cycle + 1) * asked.cycle_windows * WINDOW_S + WINDOW_S / 2)
+                talk.cycle(windows)
+            end += windows
+            agenda.run(end * WINDOW_S + WINDOW_S / 2)
             if cycle >= asked.warm_up and cycle % asked.every == 0:
+                for log in logs:
+                    log.flush()
                 samples.append(footprint(clock.now(), _counts(talks, engine, agenda, stepper)))
             if told is not None:
-                told((cycle + 1) / asked.cycles)
+                told((cycle + 1) / len(cycles))
     turns = sum(talk.peer.told["response.done"] for talk in talks)
     kinds = Counter[str]()
     for talk in talks:

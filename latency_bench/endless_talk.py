@@ -183,7 +183,7 @@ class EvenVoice:
 
 
 class EndlessTalk:
-    """One conversation. `cycle` begins the next one each `cycle_s` seconds."""
+    """One conversation. Whoever owns the agenda begins one cycle after the other."""
 
     def __init__(
         self,
@@ -194,7 +194,6 @@ class EndlessTalk:
         pictures: Sequence[Sequence[Picture]],
         log: EventLog,
         *,
-        cycle_windows: int,
         seed: int,
         offset_s: float = 0.0,
     ) -> None:
@@ -205,7 +204,7 @@ class EndlessTalk:
         self.ended: str | None = None
         self._agenda, self._engine, self._log = agenda, engine, log
         self._sounds, self._pictures = sounds, pictures
-        self._cycle_windows, self._offset = cycle_windows, round(offset_s / WINDOW_S)
+        self._offset = round(offset_s / WINDOW_S)
         self._dice = random.Random(seed)
         self._scene: Sequence[Picture] = pictures[0] if pictures else ()
         self._pts = 0
@@ -235,12 +234,12 @@ class EndlessTalk:
         """Items that the conversation keeps."""
         return len(self.session.narrator.items)
 
-    def cycle(self) -> None:
-        """Put the next cycle on the agenda."""
+    def cycle(self, windows: int) -> None:
+        """Put the next cycle, of so many windows, on the agenda."""
         kind = self._dice.choice(KINDS)
         self.kinds[kind] += 1
         began = self._agenda.clock.now()
-        sound = np.zeros(self._cycle_windows * WINDOW, np.int16)
+        sound = np.zeros(windows * WINDOW, np.int16)
         if self._pictures:
             self._scene = self._dice.choice(self._pictures)
         match kind:
@@ -263,11 +262,11 @@ class EndlessTalk:
                 self._say(sound, 2.2 + len(question) / HEARING_RATE, self._question())
             case _:
                 self._say(sound, 1.0, self._question())
-        for index in range(self._cycle_windows):
+        for index in range(windows):
             pcm = sound[index * WINDOW : (index + 1) * WINDOW]
             pcm = pcm if pcm.any() else _silence(WINDOW)
             self._agenda.at(began + (index + 1) * WINDOW_S, partial(self._window, pcm))
-        for index in range(int(self._cycle_windows * WINDOW_S / PICTURE_S)):
+        for index in range(int(windows * WINDOW_S / PICTURE_S)):
             if self._scene:
                 self._agenda.at(began + index * PICTURE_S + 0.1, self._look)
 

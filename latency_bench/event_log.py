@@ -68,15 +68,16 @@ class EventLog:
         self._lines.append(line)
         self.count += 1
         if len(self._lines) >= _AT_ONCE:
-            self._write()
+            self.flush()
 
     def close(self) -> None:
         """Idempotent."""
         if not self._file.closed:
-            self._write()
+            self.flush()
         self._file.close()
 
-    def _write(self) -> None:
+    def flush(self) -> None:
+        """Nothing of it is kept in memory."""
         lines, self._lines = self._lines, []
         pickle.dump(lines, self._file, protocol=5)
 

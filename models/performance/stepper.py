@@ -16,12 +16,13 @@ import numpy.typing as npt
 import torch
 
 from ...runtime.errors import ConfigError
-from ...runtime.events import Head
+from ...runtime.events import Head, TokensTaken
 from ..stepper import Pictures, Samples
 from .babble import LENGTHS, SHORTEST, answer_words, typed_tokens, word
 from .batches import KINDS, Batches
 from .cache_slots import CacheSlots
 from .config import DRAFT, FILL, MARKS, TEXT, performance_config
+from .context import Context, Source
 from .model import HOLD, Built, PerformanceModel
 
 WORD_WINDOWS = 8
@@ -49,6 +50,16 @@ class _Answer:
     has_pictures_later: bool = False
     is_committed: bool = False
     is_over: bool = False
+    cached: int = 0
+    """Positions that lay in the cache when it began."""
+    added: int = 0
+    """Positions that went in with its first pass, its mark included."""
+    drafted: int = 0
+    accepted: int = 0
+    heard: bool = False
+    """What it was asked was heard, not typed."""
+    passes: int = 1
+    """Of the whole depth, or (early exit) of the layers above the exit; its beginning is one."""
 
 
 @dataclass(slots=True)
@@ -61,6 +72,8 @@ class _Talk:
     picture: bool = False  # seen, and not in the cache yet
     has_pictures: bool = False  # of this utterance, in the cache
     coarse: npt.NDArray[np.float32] | None = field(default=None)
+    context: Context = field(default_factory=Context)
+    newest: dict[str, int] = field(default_factory=dict[str, int])  # counts of a dropped answer
 
 
 def open_performance(
@@ -90,8 +103,9 @@ def choose_device(name: str) -> torch.device:
 
 
 class PerformanceStepper:
-    """A `Stepper`. Audio enters the decoder FILL latents at a time, so the weights are read once for
-    all of them; an answer's beginning takes what is left, its mark and the first token together."""
+    """A `Stepper` that `Lays`, `Counts` and `CountsContext`. Audio enters the decoder FILL latents at
+    a time, so the weights are read once for all of them; an answer's beginning takes what is left,
+    its mark and the first token together."""
 
     def __init__(self, batches: Batches, *, early_exit: bool = False) -> None:
         """`early_exit`: draft at a quarter of the depth and verify, instead of one token a step."""
@@ -149,7 +163,8 @@ class PerformanceStepper:
         talk.has_pictures = False
 
     def hear(self, slots: Sequence[int], windows: Samples) -> list[bool]:
-        """Enqueued, not waited for. A word of the transcript every WORD_WINDOWS."""
+        """Enqueued, not waited for. A word of the transcript every WORD_WINDOWS. The latents wait
+        beside the cache until they are laid, or until there would be no room for more."""
         rows, state = list(slots), self._slots
         self._batches.hear(rows, windows, state.encoded[rows], state.next[rows] % HOLD)
         state.encoded[rows] += 1
@@ -162,8 +177,26 @@ class PerformanceStepper:
         count = int(self._slots.encoded[slot]) // WORD_WINDOWS
         return " ".join(word(97 * self._talks[slot].utterance + n) for n in range(count))
 
+    def owed(self, slot: int) -> int:
+        """Positions that could go into the cache now: none while an answer is under way."""
+        talk = self._talks[slot]
+        if talk.answer is not None:
+            return 0
+        picture = self._config.picture_tokens if talk.picture else 0
+        return picture + self._slots.waiting(slot) // FILL * FILL
+
+    def lay(self, slots: Sequence[int]) -> list[int]:
+        """A picture that waits, or else FILL latents, of each slot."""
+        free = [slot for slot in slots if self._talks[slot].answer is None]
+        shown = [slot for slot in free if self._talks[slot].picture]
+        self._show(shown)
+        rest = set(free).difference(shown)
+        self._fill([slot for slot in free if slot in rest and self._slots.waiting(slot) >= FILL])
+        return [self.owed(slot) for slot in slots]
+
     def look(self, slots: Sequence[int], pictures: Pictures) -> list[bool]:
-        """Pictures that differ are encoded and go into the cache, behind an answer under way."""
+        """Pictures that differ are encoded and go into the cache, behind what was heard before
+        them; while an answer is under way, behind that."""
         changed: list[bool] = []
         for slot, picture in zip(slots, pictures, strict=True):
             coarse = _coarse(picture)
@@ -176,7 +209,9 @@ class PerformanceStepper:
                 if slot in some:
                     self._talks[slot].coarse = _coarse(picture)
                     self._talks[slot].picture = True
-            self._show([slot for slot in some if self._talks[slot].answer is None])
+            free = [slot for slot in some if self._talks[slot].answer is None]
+            self._fill_to(free, FILL - 1)
+            self._show(free)
         return changed
 
     def set_camera(self, slot: int, is_on: bool) -> None:
@@ -195,6 +230,7 @@ class PerformanceStepper:
         starts: list[int] = []
         firsts: list[int] = []
         counts: list[int] = []
+        counted: list[tuple[int, int]] = []  # positions cached, positions added
         for slot, text in zip(rows, texts, strict=True):
             self._drain(slot)
             self._make_room(slot)
@@ -203,13 +239,17 @@ class PerformanceStepper:
                 typed = typed_tokens(text, self._config.words, MARKS, TEXT)
                 self._batches.text([slot], [start], [typed])
                 start, count = start + len(typed), 0
+            counted.append((int(state.used[slot]), start - int(state.used[slot]) + count + 1))
             starts.append(start)
             firsts.append(int(state.first[slot]))
             counts.append(count)
         tokens, sureness = self._batches.begin(rows, starts, firsts, counts)
-        for slot, start, count, token in zip(rows, starts, counts, tokens, strict=True):
-            talk, base = self._talks[slot], start + count + 1
-            talk.answer = _Answer(base, base, answer_words(token), [token], talk.utterance)
+        for row, (slot, token) in enumerate(zip(rows, tokens, strict=True)):
+            talk, base = self._talks[slot], starts[row] + counts[row] + 1
+            answer = _Answer(base, base, answer_words(token), [token], talk.utterance)
+            answer.cached, answer.added = counted[row]
+            answer.heard = texts[row] is None
+            talk.answer = answer
         return [(Head.ANSWER, sure) for sure in sureness]
 
     def next(self, slots: Sequence[int]) -> list[tuple[str, bool]]:
@@ -237,10 +277,26 @@ class PerformanceStepper:
                 answer.said += 1
         return [found[slot] for slot in slots]
 
+    def counts(self, slot: int) -> dict[str, int]:
+        """Of the newest answer; `full_layer_passes` is what it would have taken word by word at full
+        depth."""
+        talk = self._talks[slot]
+        answer = talk.answer or talk.told
+        return dict(talk.newest) if answer is None else self._counts(answer)
+
+    def taken(self, slot: int) -> TokensTaken:
+        """The slot's context, and the answer under way."""
+        talk = self._talks[slot]
+        found = talk.context.taken()
+        if talk.answer is None:
+            return found
+        return TokensTaken(found.text + 1 + talk.answer.said, found.audio, found.image)
+
     def retract(self, slot: int) -> None:
         """The cache is what it was; latents that went into the shadow wait again."""
-        self._talks[slot].answer = None
-        self._take_in([slot])
+        talk = self._talks[slot]
+        if talk.answer is not None:
+            talk.newest, talk.answer = self._counts(talk.answer), None
 
     def commit(self, slot: int) -> None:
         """What was heard since the answer began is dropped: the engine brings it again."""
@@ -268,8 +324,12 @@ class PerformanceStepper:
         if is_told:
             state.first[slot] = answer.later
             talk.picture = talk.picture or answer.has_pictures_later
+        talk.newest = self._counts(answer)
+        if not is_told and answer.heard:
+            talk.context.grow_to(int(state.used[slot]) + answer.added - 1, Source.AUDIO)
         state.used[slot] = talk.began = end
-        self._take_in([slot])
+        talk.context.cut(end)
+        talk.context.grow_to(end, Source.TEXT)
 
     def forget(self, slot: int) -> None:
         """Cut back to the utterance's beginning; the newest picture is put in again."""
@@ -279,13 +339,15 @@ class PerformanceStepper:
         self._drop_waiting(slot)
         if talk.answer is None:
             state.cut(slot, min(talk.began, int(state.used[slot])))
+            talk.context.cut(int(state.used[slot]))
             if talk.has_pictures:
                 self._show([slot])
 
     # Inside -----------------------------------------------------------------------------------
 
     def _take_in(self, slots: Sequence[int]) -> None:
-        """Whatever waits and may enter: pictures, and FILL latents wherever there are so many."""
+        """After something was heard: what came too late is forgotten, and where so much waits that
+        there would soon be no room for more, it enters."""
         state = self._slots
         for slot in slots:
             talk = self._talks[slot]
@@ -294,9 +356,14 @@ class PerformanceStepper:
             if state.waiting(slot) > HOLD:
                 state.first[slot] += 1
                 self.lost_latents += 1
-        free = [slot for slot in slots if self._talks[slot].answer is None]
+        full = [slot for slot in slots if state.waiting(slot) > HOLD - FILL]
+        free = [slot for slot in full if self._talks[slot].answer is None]
         self._show([slot for slot in free if self._talks[slot].picture])
-        while rows := [slot for slot in free if state.waiting(slot) >= FILL]:
+        self._fill_to(free, FILL - 1)
+
+    def _fill_to(self, slots: Sequence[int], most: int) -> None:
+        """So that at most so many latents wait, the last ones."""
+        while rows := [slot for slot in slots if self._slots.waiting(slot) > most]:
             self._fill(rows)
 
     def _drain(self, slot: int) -> None:
@@ -310,6 +377,7 @@ class PerformanceStepper:
         if rows:
             self._batches.fill(rows, state.used[rows], state.first[rows])
             state.grow(rows, FILL)
+            self._account(rows, Source.AUDIO)
         self.lost_latents += FILL * (len(slots) - len(rows))
         state.first[list(slots)] += FILL
 
@@ -321,6 +389,7 @@ class PerformanceStepper:
         if rows:
             self._batches.show(rows, state.used[rows])
             state.grow(rows, count)
+            self._account(rows, Source.IMAGE)
         for slot in rows:
             talk = self._talks[slot]
             talk.picture, talk.has_pictures = False, True
@@ -338,6 +407,7 @@ class PerformanceStepper:
 
     def _new_context(self, slot: int) -> None:
         self._slots.cut(slot, 0)
+        self._talks[slot].context.cut(0)
         self._talks[slot].began = 0
         self._talks[slot].told = None
         self.new_contexts += 1
@@ -362,6 +432,29 @@ class PerformanceStepper:
         for answer, more in zip(answers, found, strict=True):
             answer.tokens += more
             answer.at += len(more)
+            answer.passes += 1
+            answer.drafted += DRAFT if self._early_exit else 0
+            answer.accepted += len(more) if self._early_exit else 0
+
+    def _account(self, slots: Sequence[int], source: Source) -> None:
+        """What the cache holds beyond what was known comes from there."""
+        for slot in slots:
+            self._talks[slot].context.grow_to(int(self._slots.used[slot]), source)
+
+    def _counts(self, answer: _Answer) -> dict[str, int]:
+        depth, exit_at = self._config.decoder.layers, self._config.exits[0]
+        shallow, deep = answer.drafted * exit_at, (answer.passes - 1) * (depth - exit_at)
+        passes = shallow + deep if self._early_exit else (answer.passes - 1) * depth
+        return {
+            "cached_positions": answer.cached,
+            "added_positions": answer.added,
+            "words": answer.said,
+            "drafted_words": answer.drafted,
+            "accepted_words": answer.accepted,
+            "deep_passes": answer.passes,
+            "layer_passes": depth + passes,
+            "full_layer_passes": depth * max(1, answer.said),
+        }
 
     def _end(self, slot: int) -> None:
         """A committed answer, whole, becomes part of the context; a shadow is dropped."""
@@ -374,7 +467,12 @@ class PerformanceStepper:
         answer.at = min(answer.at, answer.base + answer.said)
         answer.is_over = True
         answer.later = int(state.first[slot])
+        # Behind what its beginning took in of the audio come its mark and its words.
+        start = int(state.used[slot])
+        heard = answer.added - 1 if answer.heard else 0
+        talk.context.grow_to(start + heard, Source.AUDIO)
         state.used[slot] = answer.at
+        talk.context.grow_to(answer.at, Source.TEXT)
         talk.began = max(talk.began, answer.at)
         talk.answer, talk.told = None, answer
 
