@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { backOff, CallError, Connection, problemOf } from "../../web_demo/static/connection.js";
+import { CallError, problemOf } from "../../web_demo/static/call_error.js";
+import { backOff, Connection } from "../../web_demo/static/connection.js";
 
 const URL_ = "http://host.example/v1/realtime/calls";
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -62,20 +63,28 @@ class Peer {
 
 const answer = (id) =>
   new Response(`answer ${id}`, { status: 201, headers: { Location: `/v1/realtime/calls/${id}` } });
+/** The same conversation goes on (`status` 200) or a new one begins (201), with a token to come back. */
+const resumable = (id, token, status = 201) =>
+  new Response(`answer ${id}`, {
+    status,
+    headers: { Location: `/v1/realtime/calls/${id}`, "Visavis-Resume": token },
+  });
+const over = () => refusal(410, { message: "It is over.", code: "resume_session_ended" });
 const refusal = (status, error, headers = {}) =>
   new Response(JSON.stringify({ error }), { status, headers });
 
 /** A connection, its peers, what it asked of the server, and what it said. */
-function line(replies) {
-  const world = { peers: [], asked: [], said: [], events: [], waits: [], clock: 0 };
+function line(replies, token = null) {
+  const world = { peers: [], asked: [], said: [], events: [], waits: [], clock: 0, shown: [], tokens: [] };
   const tools = {
     newPeer: () => {
       const peer = new Peer();
       world.peers.push(peer);
       return peer;
     },
-    fetch: async (url, { body }) => {
+    fetch: async (url, { body, headers = {} }) => {
       world.asked.push([new URL(url).pathname, body ?? null]);
+      world.shown.push(headers["Visavis-Resume"] ?? null);
       if (url.endsWith("/hangup")) return new Response("");
       const reply = replies.shift();
       if (reply === undefined) throw new TypeError("network");
@@ -93,6 +102,8 @@ function line(replies) {
     onStatus: (status) => world.said.push(status),
     onEvent: (event) => world.events.push(event),
     onVoice: () => {},
+    onToken: (next) => world.tokens.push(next),
+    token,
     tools,
   });
   /** Let every wait of at most `limitS` be over. */
@@ -120,7 +131,7 @@ test("a call is one offer, and events flow both ways", async () => {
   );
   assert.equal(peer.channel.label, "oai-events");
   assert.equal(peer.answer, "answer c1");
-  assert.deepEqual(world.said, [{ state: "connecting" }, { state: "live", isNew: true }]);
+  assert.deepEqual(world.said, [{ state: "connecting" }, { state: "live", kind: "new" }]);
   peer.channel.onmessage({ data: '{"type":"session.created"}' });
   peer.channel.onmessage({ data: "ping" });
   assert.deepEqual(world.events, [{ type: "session.created" }]);
@@ -214,7 +225,7 @@ test("a longer loss is mended within the same session", async () => {
   assert.deepEqual(world.asked.at(-1), ["/v1/realtime/calls/c1/restart", "offer"]);
   assert.equal(world.peers[0].restarts, 1);
   assert.equal(world.peers.length, 1);
-  assert.deepEqual(world.said.at(-1), { state: "live", isNew: false });
+  assert.deepEqual(world.said.at(-1), { state: "live", kind: "mended" });
 });
 
 test("a session that is gone is replaced by a new call at once", async () => {
@@ -224,7 +235,7 @@ test("a session that is gone is replaced by a new call at once", async () => {
   world.peers[0].go("failed");
   await settle();
   assert.equal(world.peers.length, 2);
-  assert.deepEqual(world.said.at(-1), { state: "live", isNew: true });
+  assert.deepEqual(world.said.at(-1), { state: "live", kind: "new" });
   assert.equal(world.peers[0].connectionState, "closed");
 });
 
@@ -266,7 +277,7 @@ test("and comes back when the server does", async () => {
   replies.push(answer("c2"));
   await world.pass(10);
   await world.pass(10);
-  assert.deepEqual(world.said.at(-1), { state: "live", isNew: true });
+  assert.deepEqual(world.said.at(-1), { state: "live", kind: "new" });
 });
 
 test("a call that ends as soon as it began is begun again ever more slowly", async () => {
@@ -309,4 +320,58 @@ test("refusals are read whatever their form", async () => {
 test("back-off grows, is bounded, and is spread", () => {
   assert.deepEqual([1, 2, 3, 4, 5, 6, 60].map((n) => backOff(n)), [0, 0.5, 1, 2, 4, 8, 8]);
   assert.ok(backOff(6, 0) < backOff(6, 1));
+});
+
+test("a reloaded page goes on with the conversation of the page before", async () => {
+  const world = line([resumable("c1", "two", 200)], "one");
+  await world.line.open(both);
+  assert.deepEqual(world.shown, ["one"]);
+  assert.deepEqual(world.tokens, ["two"]);
+  assert.deepEqual(world.said.at(-1), { state: "live", kind: "resumed" });
+});
+
+test("when that one is over a new one begins by itself, and says why", async () => {
+  const world = line([over(), resumable("c2", "two")], "one");
+  await world.line.open(both);
+  assert.deepEqual(world.shown, ["one", null]);
+  assert.deepEqual(world.tokens, [null, "two"]);
+  assert.deepEqual(world.said.at(-1), { state: "live", kind: "new", why: "It is over." });
+  assert.equal(world.peers[0].connectionState, "closed");
+});
+
+test("a page that goes away does not end a conversation that can be taken up again", async () => {
+  const world = line([resumable("c1", "one")]);
+  await world.line.open(both);
+  world.line.leave();
+  await settle();
+  assert.equal(world.peers[0].connectionState, "closed");
+  assert.deepEqual(world.tokens, ["one"]);
+  assert.ok(!world.asked.some(([path]) => path.endsWith("/hangup")));
+});
+
+test("hanging up ends it for good", async () => {
+  const world = line([resumable("c1", "one")]);
+  await world.line.open(both);
+  world.line.close();
+  assert.deepEqual(world.asked.at(-1), ["/v1/realtime/calls/c1/hangup", null]);
+  assert.deepEqual(world.tokens, ["one", null]);
+});
+
+test("a line that can't be mended is replaced under the same conversation", async () => {
+  const world = line([resumable("c1", "one"), resumable("c1", "two", 200)]);
+  await world.line.open(both);
+  world.clock = 100;
+  world.peers[0].channel.readyState = "closed";
+  world.peers[0].channel.onclose();
+  await settle();
+  assert.deepEqual(world.shown, [null, "one"]);
+  assert.deepEqual(world.said.at(-1), { state: "live", kind: "resumed" });
+  assert.ok(!world.asked.some(([path]) => path.endsWith("/hangup")));
+});
+
+test("a key that is refused is told apart", async () => {
+  await assert.rejects(line([refusal(401, { message: "Unknown key." })]).line.open(both), {
+    kind: "locked",
+    message: "Unknown key.",
+  });
 });

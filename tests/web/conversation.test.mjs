@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { announcements, initial, ledgerOf, reduce } from "../../web_demo/static/conversation.js";
+import { announcements } from "../../web_demo/static/announcements.js";
+import { initial, reduce } from "../../web_demo/static/conversation.js";
+import { ledgerOf } from "../../web_demo/static/ledgers.js";
 
 const after = (...events) => events.reduce(reduce, initial());
 const shown = (state) => state.items.map(({ role, text, status }) => [role, text, status]);

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { asLevel, classify, explain, Problem } from "../../web_demo/static/devices.js";
+import { classify, explain, Problem } from "../../web_demo/static/devices.js";
+import { asLevel } from "../../web_demo/static/meter.js";
 
 test("what the browser throws is told apart", () => {
   const names = ["NotAllowedError", "NotFoundError", "OverconstrainedError", "NotReadableError", "TypeError"];

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Key } from "../../web_demo/static/key.js";
 
-function tools({ hash = "", kept = null, answer = null } = {}) {
+function tools({ hash = "", kept = null, answer = "" } = {}) {
   const found = { kept, asked: 0, address: null };
   return {
     found,
@@ -14,8 +14,9 @@ function tools({ hash = "", kept = null, answer = null } = {}) {
       setItem: (_name, value) => (found.kept = value),
       removeItem: () => (found.kept = null),
     },
-    ask: () => {
+    ask: async (why) => {
       found.asked += 1;
+      found.why = why;
       return answer;
     },
   };
@@ -36,7 +37,7 @@ test("a key in the address is presented, kept and taken out of the address", asy
   const key = new Key(around);
   assert.equal(around.found.kept, "ek_a.b");
   assert.equal(around.found.address, "/?a=1");
-  key.want();
+  assert.equal(await key.want(), true);
   assert.equal(around.found.asked, 0);
   assert.deepEqual(await sent(key), {
     "Content-Type": "application/sdp",
@@ -48,16 +49,27 @@ test("without one nothing is presented, and it is asked for once", async () => {
   const around = tools({ answer: " abc " });
   const key = new Key(around);
   assert.deepEqual(await sent(key), { "Content-Type": "application/sdp" });
-  key.want();
-  key.want();
+  assert.equal(await key.want(), true);
+  assert.equal(await key.want(), true);
   assert.equal(around.found.asked, 1);
   assert.equal((await sent(key)).Authorization, "Bearer abc");
 });
 
-test("one that is refused is forgotten", async () => {
-  const around = tools({ kept: "old" });
+test("one that is refused is forgotten, and the next is asked for with the reason", async () => {
+  const around = tools({ kept: "old", answer: "new" });
   const key = new Key(around);
   assert.equal((await sent(key, 401)).Authorization, "Bearer old");
+  key.forget("It is not known here.");
   assert.equal(key.isThere, false);
+  assert.equal(around.found.kept, null);
+  assert.equal(await key.want(), true);
+  assert.equal(around.found.why, "It is not known here.");
+  assert.equal(around.found.kept, "new");
+});
+
+test("who gives none is told apart", async () => {
+  const around = tools({ answer: "  " });
+  const key = new Key(around);
+  assert.equal(await key.want(), false);
   assert.equal(around.found.kept, null);
 });

@@ -1,8 +1,10 @@
-// The call: WebRTC and its signalling. It connects, notices when the line drops, mends it (the same
-// session by an ICE restart first, a new one after that), and says at each moment how it stands.
+// A conversation's line: it connects, notices when the line drops, mends it, and says at each moment
+// how it stands. It mends the same connection first (ICE restart), then puts the same conversation on
+// a new one (resume token), and begins a new conversation only when that one is over.
 // It knows no page; peer connection, fetch and waiting are given to it, so tests run it under node.
 
-import { CHANNEL, read } from "./protocol.js";
+import { Call, RESUME } from "./call.js";
+import { CallError } from "./call_error.js";
 
 /** Seconds to wait before attempt 1, 2, …; the last one repeats. */
 const BACK_OFF_S = [0, 0.5, 1, 2, 4, 8];
@@ -10,57 +12,8 @@ const ATTEMPTS = 8;
 const RESTARTS = 2;
 /** A short loss heals itself; acting on it at once would make it longer. */
 const GRACE_S = 1.5;
-const CONNECT_LIMIT_S = 12;
-const RESTART_LIMIT_S = 5;
-const ANSWER_LIMIT_S = 10;
-const FAREWELL_S = 2;
 /** A line that held this long is a good one: the next drop starts counting from one again. */
 const STEADY_S = 10;
-
-/**
- * Why a call did not come about.
- * kind: "full" (come back later), "gone" (the session is over), "refused" (the server says no),
- * "unreachable" (no answer), "broken" (the server itself is in trouble), "brief" (calls end as soon
- * as they begin), "blocked" (signalling works, media does not get through)
- */
-export class CallError extends Error {
-  constructor(kind, message, { status = 0, code = "", retryAfterS = null } = {}) {
-    super(message);
-    this.kind = kind;
-    this.status = status;
-    this.code = code;
-    this.retryAfterS = retryAfterS;
-  }
-}
-
-/** What a response that is not an answer means. @param {Response} response */
-export async function problemOf(response) {
-  let error = {};
-  try {
-    error = (await response.json())?.error ?? {};
-  } catch {
-    // Not JSON: a proxy speaks, not our server.
-  }
-  const retry = Number.parseFloat(response.headers.get("Retry-After") ?? "");
-  const facts = {
-    status: response.status,
-    code: typeof error.code === "string" ? error.code : "",
-    retryAfterS: Number.isFinite(retry) && retry >= 0 ? retry : null,
-  };
-  const message =
-    typeof error.message === "string" && error.message !== ""
-      ? error.message
-      : `The server answered ${response.status}.`;
-  const isBusy = response.status === 503 || response.status === 429;
-  if (isBusy && facts.code !== "engine_died") {
-    return new CallError("full", message, { ...facts, retryAfterS: facts.retryAfterS ?? 5 });
-  }
-  if ([404, 405, 409, 410, 501].includes(response.status)) {
-    return new CallError("gone", message, facts);
-  }
-  if (response.status >= 500) return new CallError("broken", message, facts);
-  return new CallError("refused", message, facts);
-}
 
 /** Seconds before attempt number `attempt` (1-based). @param {number} luck 0..1 spreads clients out */
 export function backOff(attempt, luck = 0.5) {
@@ -79,20 +32,23 @@ const browser = {
 /**
  * One conversation's line.
  *
- * `onStatus({state, ...})`: "connecting", "live" {isNew}, "unsteady", "reconnecting" {attempt, waitS},
- * "waiting" {waitS, message} (server full), "lost" {error}, "ended".
+ * `onStatus({state, ...})`: "connecting", "live" {kind, why?}, "unsteady", "reconnecting" {attempt,
+ * waitS}, "waiting" {waitS, message} (server full), "lost" {error}, "ended". The kind of a live line:
+ * "new" conversation (`why` the one before it could not go on, if there was one), "resumed" on a new
+ * connection (what was said meanwhile was missed), "mended" (nothing was missed).
  * `onEvent(event)`: a message of the data channel. `onVoice(stream)`: the remote audio.
+ * `onToken(token)`: what brings this conversation back from another page, or null.
  */
 export class Connection {
   #url;
-  #config;
+  #iceServers;
   #tools;
   #on;
-  #peer = null;
-  #channel = null;
-  #callUrl = null;
+  #call = null;
   #tracks = { microphone: null, camera: null };
-  #senders = { microphone: null, camera: null };
+  #token;
+  #isResumed = false;
+  #overWhy = "";
   #state = "ended";
   #mending = false;
   #liveSince = 0;
@@ -100,19 +56,17 @@ export class Connection {
   #wake = null;
   #epoch = 0;
 
-  constructor({ url, iceServers = [], onStatus, onEvent, onVoice, tools = {} }) {
+  /** `token`: of a conversation that another page left; it is tried first. */
+  constructor({ url, iceServers = [], token = null, onStatus, onEvent, onVoice, onToken = () => {}, tools = {} }) {
     this.#url = url;
-    this.#config = { iceServers, bundlePolicy: "max-bundle" };
-    this.#on = { status: onStatus, event: onEvent, voice: onVoice };
+    this.#iceServers = iceServers;
+    this.#token = token;
+    this.#on = { status: onStatus, event: onEvent, voice: onVoice, token: onToken };
     this.#tools = { ...browser, ...tools };
   }
 
   get isLive() {
     return this.#state === "live" || this.#state === "unsteady";
-  }
-
-  get hasMicrophone() {
-    return this.#senders.microphone !== null;
   }
 
   /**
@@ -131,9 +85,7 @@ export class Connection {
 
   /** Send events; false when the line is down. */
   send(events) {
-    if (this.#channel?.readyState !== "open") return false;
-    for (const event of events) this.#channel.send(JSON.stringify(event));
-    return true;
+    return this.#call?.send(events) ?? false;
   }
 
   /**
@@ -142,35 +94,21 @@ export class Connection {
    */
   async setMicrophone(track) {
     this.#tracks.microphone = track;
-    if (this.#senders.microphone === null) return track === null;
-    await this.#senders.microphone.replaceTrack(track);
-    return true;
+    return (await this.#call?.setMicrophone(track)) ?? track === null;
   }
 
   /** Put another camera on the line (null: off). */
   async setCamera(track) {
     this.#tracks.camera = track;
-    await this.#senders.camera?.replaceTrack(track);
+    await this.#call?.setCamera(track);
   }
 
   /**
-   * Send no more picture than the server looks at. It limits the encoder, not the camera, so the
-   * person's own view stays smooth.
+   * Send no more picture than the server looks at.
    * @param {{maxFps: number|null, maxWidth: number|null, maxHeight: number|null}} hint
    */
   async limitCamera(hint) {
-    const sender = this.#senders.camera;
-    const track = this.#tracks.camera;
-    if (sender === null || track === null) return;
-    const { width = 0, height = 0 } = track.getSettings();
-    const parameters = sender.getParameters();
-    const [encoding] = parameters.encodings ?? [];
-    if (encoding === undefined) return;
-    if (hint.maxFps !== null && hint.maxFps > 0) encoding.maxFramerate = hint.maxFps;
-    const byWidth = hint.maxWidth > 0 ? width / hint.maxWidth : 1;
-    const byHeight = hint.maxHeight > 0 ? height / hint.maxHeight : 1;
-    encoding.scaleResolutionDownBy = Math.max(1, byWidth, byHeight);
-    await sender.setParameters(parameters);
+    await this.#call?.limitCamera(hint);
   }
 
   /** Stop waiting for the next attempt: try now. */
@@ -182,153 +120,58 @@ export class Connection {
   close() {
     this.#epoch += 1;
     this.#hangUp();
+    this.#keepToken(null);
     this.#wake?.();
     this.#tell("ended");
   }
 
-  /** End it while the page goes away: the beacon outlives the page. */
+  /** The page goes away. A conversation with a token waits for the page to come back. */
   leave() {
-    if (this.#callUrl !== null) navigator.sendBeacon?.(`${this.#callUrl}/hangup`);
-    this.#callUrl = null;
-    this.close();
+    this.#epoch += 1;
+    if (this.#token === null) this.#call?.hangUpByBeacon();
+    else this.#call?.drop();
+    this.#call = null;
+    this.#wake?.();
+    this.#tell("ended");
   }
 
   // ---- setting up
 
-  async #call(epoch) {
-    const peer = this.#tools.newPeer(this.#config);
-    this.#peer = peer;
-    const { microphone, camera } = this.#tracks;
-    const audio = microphone
-      ? peer.addTransceiver(microphone, { direction: "sendrecv" })
-      : peer.addTransceiver("audio", { direction: "recvonly" });
-    // The camera's place is always there: it can be switched on later without a new offer.
-    const video = peer.addTransceiver(camera ?? "video", { direction: "sendonly" });
-    this.#senders = { microphone: microphone ? audio.sender : null, camera: video.sender };
-    peer.ontrack = ({ track, streams }) => {
-      if (track.kind === "audio") this.#on.voice(streams[0] ?? new MediaStream([track]));
-    };
-    const channel = peer.createDataChannel(CHANNEL);
-    this.#channel = channel;
-    channel.onmessage = ({ data }) => {
-      const event = read(data);
-      if (event !== null && epoch === this.#epoch) this.#on.event(event);
-    };
-
-    await this.#offer(peer, this.#url, (response) => {
-      const place = response.headers.get("Location");
-      const callUrl = place === null ? null : new URL(place, response.url || this.#url).href;
-      if (epoch === this.#epoch) this.#callUrl = callUrl;
-      else void this.#endOnServer(callUrl); // given up while the answer was on its way
-    });
-    if (epoch !== this.#epoch) return;
-    await this.#until(
-      (check) => {
-        channel.onopen = check;
-        channel.onclose = check;
-        peer.onconnectionstatechange = check;
-      },
-      () => {
-        if (channel.readyState === "open") return true;
-        return peer.connectionState === "failed" || channel.readyState === "closed" ? false : null;
-      },
-      CONNECT_LIMIT_S,
-      "Signalling works, but sound and picture do not get through. A firewall between here and the server may block UDP.",
-    );
-    if (epoch !== this.#epoch) return;
-    peer.onconnectionstatechange = () => this.#watch(epoch, peer);
-    channel.onclose = () => {
-      if (peer === this.#peer) void this.#mend(epoch, 0);
-    };
-  }
-
-  async #restart(epoch) {
-    const peer = this.#peer;
-    peer.restartIce();
-    await this.#offer(peer, `${this.#callUrl}/restart`, () => {});
-    if (epoch !== this.#epoch) return;
-    const before = peer.onconnectionstatechange;
-    try {
-      await this.#until(
-        (check) => {
-          peer.onconnectionstatechange = check;
+  async #connect(epoch) {
+    const call = new Call({
+      url: this.#url,
+      iceServers: this.#iceServers,
+      tracks: { ...this.#tracks },
+      tools: this.#tools,
+      on: {
+        event: (event) => this.#on.event(event),
+        voice: (stream) => this.#on.voice(stream),
+        changed: () => this.#watch(epoch, call),
+        answered: (response) => {
+          this.#isResumed = response.status === 200;
+          this.#keepToken(response.headers.get(RESUME));
         },
-        () => {
-          if (peer.connectionState === "connected") return true;
-          return peer.connectionState === "closed" ? false : null;
-        },
-        RESTART_LIMIT_S,
-        "The line did not come back.",
-      );
-    } finally {
-      peer.onconnectionstatechange = before;
-    }
-  }
-
-  /** Offer what `peer` has, at `url`, and take the answer. */
-  async #offer(peer, url, onAnswer) {
-    await peer.setLocalDescription();
-    // Our candidates are not needed: the server sees where our checks come from. Only a relay's
-    // address is worth waiting for, and only when one is configured.
-    if (this.#config.iceServers.length > 0) await this.#gathered(peer);
-    let response;
-    try {
-      response = await this.#tools.fetch(url, {
-        method: "POST",
-        headers: { "Content-Type": "application/sdp" },
-        body: peer.localDescription.sdp,
-        signal: AbortSignal.timeout(ANSWER_LIMIT_S * 1000),
-      });
-    } catch {
-      throw new CallError("unreachable", "The server does not answer.");
-    }
-    if (!response.ok) throw await problemOf(response);
-    const sdp = await response.text();
-    onAnswer(response);
-    if (peer.signalingState === "closed") return;
-    try {
-      await peer.setRemoteDescription({ type: "answer", sdp });
-    } catch (error) {
-      throw new CallError("gone", `The server's answer does not fit: ${error.message}`);
-    }
-  }
-
-  async #gathered(peer) {
-    const done = new Promise((resolve) => {
-      const check = () => peer.iceGatheringState === "complete" && resolve();
-      peer.addEventListener("icegatheringstatechange", check);
-      check();
+      },
     });
-    await Promise.race([done, this.#tools.wait(1)]);
+    this.#call = call;
+    await call.connect(this.#token);
   }
 
-  async #until(subscribe, judge, limitS, message) {
-    const settled = new Promise((resolve) => {
-      const check = () => {
-        const verdict = judge();
-        if (verdict !== null) resolve(verdict);
-      };
-      subscribe(check);
-      check();
-    });
-    const late = this.#tools.wait(limitS).then(() => false);
-    if (!(await Promise.race([settled, late]))) throw new CallError("blocked", message);
+  #keepToken(token) {
+    if (token === this.#token) return;
+    this.#token = token;
+    this.#on.token(token);
   }
 
   // ---- keeping it up
 
-  #watch(epoch, peer) {
-    if (epoch !== this.#epoch || peer !== this.#peer || this.#mending) return;
-    switch (peer.connectionState) {
-      case "disconnected":
-        this.#tell("unsteady");
-        void this.#mend(epoch, GRACE_S);
-        break;
-      case "failed":
-      case "closed":
-        void this.#mend(epoch, 0);
-        break;
-      default:
+  #watch(epoch, call) {
+    if (epoch !== this.#epoch || call !== this.#call || this.#mending) return;
+    if (call.state === "disconnected") {
+      this.#tell("unsteady");
+      void this.#mend(epoch, GRACE_S);
+    } else if (["failed", "closed"].includes(call.state) || !call.isOpen) {
+      void this.#mend(epoch, 0);
     }
   }
 
@@ -339,14 +182,14 @@ export class Connection {
       if (graceS > 0) {
         await this.#tools.wait(graceS);
         if (epoch !== this.#epoch) return;
-        if (this.#peer.connectionState === "connected") {
-          this.#tell("live", { isNew: false });
+        if (this.#call.state === "connected") {
+          this.#tell("live", { kind: "mended" });
           return;
         }
       }
       if (this.#tools.now() - this.#liveSince > STEADY_S) this.#failures = 0;
       else if (!(await this.#isPausedAfterBriefCall(epoch))) return;
-      const canRestart = this.#callUrl !== null && this.#channel.readyState === "open";
+      const canRestart = this.#call.isKnown && this.#call.isOpen;
       await this.#persist(epoch, { restartsLeft: canRestart ? RESTARTS : 0, isFirst: false });
     } catch (error) {
       if (epoch === this.#epoch) this.#tell("lost", { error });
@@ -373,18 +216,18 @@ export class Connection {
         if (isRestart) {
           restartsLeft -= 1;
           this.#tell("reconnecting", { attempt: this.#failures + 1, waitS: 0 });
-          await this.#restart(epoch);
+          await this.#call.restart();
         } else {
-          if (!isFirst || this.#failures > 0) this.#hangUp();
-          await this.#call(epoch);
+          if (!isFirst || this.#failures > 0) this.#letGo();
+          await this.#connect(epoch);
         }
         if (epoch !== this.#epoch) return;
         this.#liveSince = this.#tools.now();
-        this.#tell("live", { isNew: !isRestart });
+        this.#tellLive(isRestart);
         return;
       } catch (error) {
         if (epoch !== this.#epoch) return;
-        if (!isRestart) this.#hangUp();
+        if (!isRestart) this.#letGo();
         if (!(error instanceof CallError)) throw error;
         if (isRestart && error.kind === "gone") restartsLeft = 0;
         if (await this.#isWorthWaiting(epoch, error, isRestart, isFirst)) continue;
@@ -393,17 +236,31 @@ export class Connection {
     }
   }
 
+  #tellLive(isRestart) {
+    if (isRestart) return this.#tell("live", { kind: "mended" });
+    if (this.#isResumed) return this.#tell("live", { kind: "resumed" });
+    const why = this.#overWhy;
+    this.#overWhy = "";
+    return this.#tell("live", why === "" ? { kind: "new" } : { kind: "new", why });
+  }
+
   async #isWorthWaiting(epoch, error, isRestart, isFirst) {
+    if (error.kind === "over" && this.#token !== null) {
+      this.#overWhy = error.message;
+      this.#keepToken(null);
+      return true; // a new conversation, at once
+    }
     if (error.kind === "full") {
       this.#tell("waiting", { waitS: error.retryAfterS, message: error.message });
       await this.#sleep(error.retryAfterS);
       if (epoch === this.#epoch && isFirst) this.#tell("connecting");
       return true;
     }
-    if (isRestart && error.kind !== "unreachable") return true; // a new call comes next, at once
+    if (isRestart && error.kind !== "unreachable") return true; // a new connection next, at once
     this.#failures += 1;
     // At the first call a person waits for a reason; later they wait for the line to return.
-    if (isFirst || error.kind === "refused" || this.#failures >= ATTEMPTS) return false;
+    const isFinal = ["refused", "locked"].includes(error.kind);
+    if (isFirst || isFinal || this.#failures >= ATTEMPTS) return false;
     await this.#pause();
     return true;
   }
@@ -422,33 +279,16 @@ export class Connection {
     this.#wake = null;
   }
 
-  #hangUp() {
-    const [peer, channel, callUrl] = [this.#peer, this.#channel, this.#callUrl];
-    this.#peer = null;
-    this.#channel = null;
-    this.#callUrl = null;
-    this.#senders = { microphone: null, camera: null };
-    if (channel !== null) {
-      channel.onclose = null;
-      channel.onmessage = null;
-    }
-    if (peer !== null) {
-      peer.onconnectionstatechange = null;
-      peer.ontrack = null;
-    }
-    // First the word, then the line: a server that sees the line go has already let go of the call.
-    void this.#endOnServer(callUrl).finally(() => peer?.close());
+  /** Away with the connection; the conversation is over, too, unless a token brings it back. */
+  #letGo() {
+    if (this.#token === null) this.#hangUp();
+    else this.#call?.drop();
+    this.#call = null;
   }
 
-  /** The server also notices by itself; this only makes it sooner. */
-  async #endOnServer(callUrl) {
-    if (callUrl === null) return;
-    try {
-      const signal = AbortSignal.timeout(FAREWELL_S * 1000);
-      await this.#tools.fetch(`${callUrl}/hangup`, { method: "POST", keepalive: true, signal });
-    } catch {
-      // It is not there to hear it.
-    }
+  #hangUp() {
+    this.#call?.hangUp();
+    this.#call = null;
   }
 
   #tell(state, more = {}) {

@@ -1,24 +1,22 @@
 // What the conversation looks like after each event. Pure: no clock, no page, no network, so the
 // same events always give the same conversation. States are never changed in place.
 
+import {
+  closeUtterance,
+  find,
+  heardPart,
+  num,
+  openUtterance,
+  remove,
+  str,
+  textOf,
+  upsert,
+} from "./items.js";
+import { withLedger } from "./ledgers.js";
+import { restoredItems } from "./restoration.js";
+
 /** @typedef {"idle"|"listening"|"hearing"|"thinking"|"speaking"} Phase */
 
-/**
- * @typedef {object} Item  one thing said
- * @property {string} id
- * @property {"user"|"assistant"|"note"} role
- * @property {string} text      what is shown
- * @property {string} heard     live understanding of speech, whole, until the transcript is there
- * @property {"live"|"done"|"interrupted"|"stopped"|"failed"|"ignored"} status
- * @property {"voice"|"text"} via
- * @property {boolean} isCommitted
- * @property {string|null} responseId
- * @property {string} written   transcript so far, from its deltas
- * @property {string|null} heardText  of a cut answer: the words the person heard, when told
- */
-
-const KEPT_ITEMS = 200;
-const KEPT_LEDGERS = 100;
 const KEPT_RESPONSES = 50;
 
 /** Errors that are the ordinary result of two sides acting at once. */
@@ -37,7 +35,7 @@ const PHASES = {
 export function initial() {
   return {
     /** @type {Phase} */ phase: "idle",
-    /** @type {Item[]} */ items: [],
+    /** @type {import("./items.js").Item[]} */ items: [],
     /** id of the utterance in progress, which live transcripts belong to */ utterance: null,
     /** the answer being made or spoken */ response: null,
     /** answers that are over: late words for them are dropped */ closed: [],
@@ -46,6 +44,7 @@ export function initial() {
     /** the last picture that was looked at: {count, changed} */ look: null,
     /** [{turn, responseId, itemId, latencies}] */ ledgers: [],
     /** the last error told by the server: {count, code, message} */ problem: null,
+    /** how much less the server does for everybody: 0 is everything */ load: 0,
     /** what the server wants of the camera: {maxFps, maxWidth, maxHeight} */ hint: null,
   };
 }
@@ -57,79 +56,10 @@ export function reduce(state, event) {
 
 // ---- small helpers
 
-function find(state, id) {
-  return state.items.find((item) => item.id === id);
-}
-
-function upsert(state, id, change, position = "end") {
-  const old = find(state, id);
-  if (old !== undefined) {
-    const items = state.items.map((item) => (item === old ? { ...old, ...change } : item));
-    return { ...state, items };
-  }
-  const item = {
-    id,
-    role: "user",
-    text: "",
-    heard: "",
-    status: "live",
-    via: "voice",
-    isCommitted: false,
-    responseId: null,
-    written: "",
-    heardText: null,
-    ...change,
-  };
-  const items = position === "end" ? [...state.items, item] : [item, ...state.items];
-  return { ...state, items: items.slice(-KEPT_ITEMS) };
-}
-
-function remove(state, id) {
-  return { ...state, items: state.items.filter((item) => item.id !== id) };
-}
-
-function textOf(item) {
-  const parts = Array.isArray(item?.content) ? item.content : [];
-  return parts
-    .map((part) => part?.transcript ?? part?.text ?? "")
-    .filter((text) => typeof text === "string" && text !== "")
-    .join(" ")
-    .trim();
-}
-
-const str = (value) => (typeof value === "string" ? value : "");
-const num = (value) => (Number.isFinite(value) ? value : null);
-
 /** The phase once nobody speaks. */
 function resting(state) {
   if (state.isPlaying) return "speaking";
   return state.response === null ? "listening" : "thinking";
-}
-
-function openUtterance(state, id) {
-  const open = state.utterance === null ? undefined : find(state, state.utterance);
-  if (open !== undefined && open.status === "live" && !open.isCommitted && open.id !== id) {
-    // The same person goes on speaking, or the words came before the sign that speech began.
-    const items = state.items
-      .filter((item) => item.id !== id)
-      .map((item) => (item === open ? { ...open, id } : item));
-    return { ...state, items, utterance: id };
-  }
-  const known = find(state, id);
-  const next = known === undefined ? upsert(state, id, { role: "user" }) : state;
-  return { ...next, utterance: id };
-}
-
-function closeUtterance(state, id) {
-  return state.utterance === id ? { ...state, utterance: null } : state;
-}
-
-const words = (text) => text.trim().split(/\s+/).join(" ");
-
-/** What was heard of a cut answer when that is its beginning and not all of it, else null. */
-function heardPart(text, heard) {
-  const [all, part] = [words(text), words(heard)];
-  return part.length < all.length && all.startsWith(part) ? part : null;
 }
 
 function isClosed(state, event) {
@@ -234,6 +164,12 @@ function withProblem(state, code, message) {
 function playbackEnded(state) {
   const next = { ...state, isPlaying: false };
   return next.phase === "speaking" ? { ...next, phase: resting(next) } : next;
+}
+
+function restored(state, event) {
+  const next = restoredItems(state, event.items);
+  const phase = Object.hasOwn(PHASES, event.state) ? PHASES[event.state] : next.phase;
+  return event.is_last === true ? { ...next, phase } : next;
 }
 
 const HANDLERS = {
@@ -370,31 +306,17 @@ const HANDLERS = {
     return phase === null ? state : { ...state, phase };
   },
 
+  "visavis.conversation.items": restored,
+
+  "visavis.load": (state, event) => ({ ...state, load: num(event.level) ?? 0 }),
+
   "visavis.picture.seen": (state, event) => ({
     ...state,
     looked: state.looked + 1,
     look: { count: state.looked + 1, changed: event.changed !== false },
   }),
 
-  "visavis.ledger": (state, event) => {
-    const latencies = event.ms ?? event.latencies;
-    if (latencies === undefined || latencies === null || typeof latencies !== "object") return state;
-    const responseId = event.response_id ?? null;
-    const owner =
-      state.items.findLast((item) => item.role === "assistant" && item.responseId === responseId) ??
-      state.items.findLast((item) => item.role === "assistant");
-    const ledger = { turn: num(event.turn), responseId, itemId: owner?.id ?? null, latencies };
-    const isSame = (old) =>
-      old.turn === ledger.turn &&
-      old.responseId === responseId &&
-      (ledger.turn !== null || responseId !== null);
-    const ledgers = state.ledgers.some(isSame)
-      ? state.ledgers.map((old) =>
-          isSame(old) ? { ...ledger, latencies: { ...old.latencies, ...latencies } } : old,
-        )
-      : [...state.ledgers, ledger].slice(-KEPT_LEDGERS);
-    return { ...state, ledgers };
-  },
+  "visavis.ledger": withLedger,
 
   "visavis.sampler.hint": (state, event) => ({
     ...state,
@@ -411,30 +333,3 @@ const HANDLERS = {
     return withProblem(state, error.code ?? error.type, error.message ?? "The server reports an error.");
   },
 };
-
-/** The latencies of the turn an answer belongs to, or undefined. */
-export function ledgerOf(state, item) {
-  return state.ledgers.find(
-    (ledger) =>
-      ledger.itemId === item.id ||
-      (ledger.responseId !== null && ledger.responseId === item.responseId),
-  );
-}
-
-/**
- * Things said that became final between two states, for a screen reader to read out once.
- * @returns {string[]} one sentence each
- */
-export function announcements(before, after) {
-  const open = new Set(before.items.filter((item) => item.status === "live").map((i) => i.id));
-  const known = new Set(before.items.map((item) => item.id));
-  return after.items
-    .filter((item) => item.status !== "live" && item.status !== "ignored")
-    .filter((item) => open.has(item.id) || !known.has(item.id))
-    .filter((item) => item.text !== "")
-    .map((item) => {
-      if (item.role === "note") return item.text;
-      const who = item.role === "user" ? "You" : "visavis";
-      return `${who}: ${item.heardText ?? item.text}${item.status === "interrupted" ? " (interrupted)" : ""}`;
-    });
-}

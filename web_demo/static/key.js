@@ -7,9 +7,11 @@ export class Key {
   #storage;
   #ask;
   #value;
+  #why = "";
 
   /**
-   * @param {{location: Location, history: History, storage: Storage, ask: () => string|null}} tools
+   * @param {{location: Location, history: History, storage: Storage,
+   *   ask: (why: string) => Promise<string>}} tools
    */
   constructor({ location, history, storage, ask }) {
     this.#storage = storage;
@@ -26,27 +28,27 @@ export class Key {
     return this.#value !== "";
   }
 
-  /** Ask for it, unless it is there. */
-  want() {
-    if (this.isThere) return;
-    this.#value = (this.#ask() ?? "").trim();
+  /** Ask for it, unless it is there. False when the person would not give one. */
+  async want() {
+    if (this.isThere) return true;
+    this.#value = (await this.#ask(this.#why)).trim();
     if (this.#value) this.#storage.setItem(KEPT, this.#value);
+    return this.isThere;
   }
 
-  /** It was refused: the next `want` asks again. */
-  forget() {
+  /** It was refused, and `why`: the next `want` asks again. */
+  forget(why) {
+    this.#why = why;
     this.#value = "";
     this.#storage.removeItem(KEPT);
   }
 
-  /** `fetch` that presents the key, and forgets one that is refused. */
+  /** `fetch` that presents the key. */
   wrap(fetch) {
     return async (url, options = {}) => {
       if (!this.isThere) return await fetch(url, options);
       const headers = { ...options.headers, Authorization: `Bearer ${this.#value}` };
-      const response = await fetch(url, { ...options, headers });
-      if (response.status === 401) this.forget();
-      return response;
+      return await fetch(url, { ...options, headers });
     };
   }
 }

@@ -62,3 +62,8 @@ export function itemWanted(itemId) {
 export function cameraChanged(isOn) {
   return [{ type: "visavis.camera", event_id: newId("event"), is_on: isOn }];
 }
+
+/** Ask for the conversation so far: this page knows nothing of it, or missed some of it. */
+export function conversationWanted() {
+  return [{ type: "visavis.conversation.replay", event_id: newId("event") }];
+}

@@ -1,7 +1,7 @@
 // The conversation on the page: one list item per thing said, grown word by word so that only new
 // words move. It draws what the reducer decided and decides nothing.
 
-import { ledgerOf } from "./conversation.js";
+import { ledgerOf } from "./ledgers.js";
 import { inWords, rows } from "./timeline.js";
 
 const TAGS = {
