@@ -103,7 +103,8 @@ class OnnxLayers:
     def __init__(self, shallow: _Session, deep: _Session, rows: _Rows, config: ModelConfig) -> None:
         head = config.width // config.heads
         shape = (2, config.layers, 1, config.heads, config.max_positions, head)
-        self._both: Floats = np.zeros(shape, np.float32)
+        # Written once, so that the pages are there before somebody waits for them (10 ms otherwise).
+        self._both: Floats = np.full(shape, 0.0, np.float32)
         first = config.exits[0]
         self._shallow = _BoundSpan(shallow, rows, self._both, 0, first)
         self._deep = _BoundSpan(deep, rows, self._both, first, config.layers)

@@ -66,6 +66,8 @@ class Dictionary:
         for row, word in enumerate(words):
             self.letters[row, : len(word) + 1] = [*spell(word), SPACE]
         at = np.arange(self.longest + 2)
+        # Where the state behind a word's last letter lies in a flat table of all states.
+        self.last = np.arange(count) * len(at) + self.lengths
         self.is_beyond = at[None, :] > self.lengths[:, None] + 1  # [W, L + 1]
 
     @staticmethod
@@ -157,14 +159,11 @@ class WordSearch:
     def _begin(self, ends: list[tuple[float, int]]) -> None:
         """Words begin after these ends: (cost, index into _said)."""
         dictionary, costs = self._dictionary, self._costs
-        entry = np.stack(
-            [
-                np.float32(cost) + costs.follows * dictionary.surprise[self._last_word(said)]
-                for cost, said in ends
-            ]
-        )
+        last = [self._last_word(said) for _, said in ends]
+        before = np.array([cost for cost, _ in ends], np.float32)[:, None]
+        entry = before + costs.follows * dictionary.surprise[last]
         best = entry.argmin(axis=0)
-        self._cost[:, 0] = entry[best, np.arange(entry.shape[1])]
+        self._cost[:, 0] = entry.min(axis=0)
         self._from[:, 0] = np.array([said for _, said in ends], np.int32)[best]
         cost, said = ends[0]
         self._raw.append((cost + costs.unknown, said, ""))
@@ -182,9 +181,9 @@ class WordSearch:
         cost, origin = before + np.float32(costs.extra), came.copy()
         ahead = before[:, :-1] + dear[dictionary.letters]
         better = ahead < cost[:, 1:]
-        cost[:, 1:][better] = ahead[better]
-        origin[:, 1:][better] = came[:, :-1][better]
-        cost[dictionary.is_beyond] = _FAR
+        np.copyto(cost[:, 1:], ahead, where=better)
+        np.copyto(origin[:, 1:], came[:, :-1], where=better)
+        np.copyto(cost, _FAR, where=dictionary.is_beyond)
         self._cost, self._from = cost, origin
         letter = int(chances.argmax())
         if letter == SPACE:
@@ -203,16 +202,16 @@ class WordSearch:
         for _ in range(2):
             ahead = self._cost[:, :-1] + np.float32(self._costs.missing)
             better = ahead < self._cost[:, 1:]
-            self._cost[:, 1:][better] = ahead[better]
-            self._from[:, 1:][better] = self._from[:, :-1][better]
-        self._cost[self._dictionary.is_beyond] = _FAR
+            np.copyto(self._cost[:, 1:], ahead, where=better)
+            # The origins overlap: those of before are meant.
+            np.copyto(self._from[:, 1:], self._from[:, :-1].copy(), where=better)
+        np.copyto(self._cost, _FAR, where=self._dictionary.is_beyond)
 
     def _finals(self) -> Floats:
         """What it costs for each word to end here [W]."""
-        rows = np.arange(len(self._dictionary.words))
-        lengths = self._dictionary.lengths
-        bare = self._cost[rows, lengths] + np.float32(self._costs.no_space)
-        finals: Floats = np.minimum(bare, self._cost[rows, lengths + 1])
+        flat, at = self._cost.reshape(-1), self._dictionary.last
+        bare = flat.take(at) + np.float32(self._costs.no_space)
+        finals: Floats = np.minimum(bare, flat.take(at + 1))
         return finals
 
     def _ends(self) -> list[tuple[float, int]]:
@@ -220,8 +219,9 @@ class WordSearch:
         dictionary = self._dictionary
         finals = self._finals()
         found: list[tuple[float, _Said]] = []
-        nearest: npt.NDArray[np.intp] = np.argsort(finals)[: self._costs.ends]
-        for word in (int(index) for index in nearest):
+        count = min(self._costs.ends, len(finals))
+        nearest: npt.NDArray[np.intp] = np.argpartition(finals, count - 1)[:count]
+        for word in nearest.tolist():
             at = int(dictionary.lengths[word])
             spaced = self._cost[word, at + 1] <= self._cost[word, at] + self._costs.no_space
             said = int(self._from[word, at + 1 if spaced else at])
