@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from ...runtime.errors import EngineDied, EngineFull
-from ...runtime.events import StageFailed
+from ...runtime.events import Event, StageFailed
 from ...runtime.protocols import Delivery, Slot
 from ..engine import ThreadedEngine
 from ..orders import Camera, Cancel, Close, Commit, Forget, Open, Retract, Start, TellSound
@@ -201,8 +201,10 @@ class _Conversation:
         self.slot: Slot
 
     def take(self, deliveries: list[Delivery]) -> None:
-        """Over the ring."""
-        self._guest.tell(Kind.RESULTS, wire.results(self._at, deliveries))
+        """Over the ring. That the whole engine ended is told to processes, not to conversations."""
+        told = [one for one in deliveries if not self._guest.is_the_end(one.event)]
+        if told:
+            self._guest.tell(Kind.RESULTS, wire.results(self._at, told))
 
 
 class _Guest:
@@ -240,6 +242,10 @@ class _Guest:
             stack.pop_all()
         self._orders, self._results = RingReader(orders), RingWriter(results)
         self._server.loop.add_reader(self._orders.wakes, self._on_records)
+
+    def is_the_end(self, event: Event) -> bool:
+        """Of the engine, not of one conversation."""
+        return isinstance(event, StageFailed) and event.what == self._server.name
 
     def tell(self, kind: Kind, head: bytes) -> None:
         """Write into its ring; one that is full belongs to a process that does not read."""

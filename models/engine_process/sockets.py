@@ -38,7 +38,10 @@ def receive(sock: socket.socket) -> tuple[Message | None, list[int]]:
     """A message and the descriptors with it, which are the caller's; None at the end. Raises
     `BlockingIOError` while there is none, `BadRecord` for nonsense."""
     try:
-        data, descriptors, _, _ = socket.recv_fds(sock, MAX_MESSAGE, MAX_DESCRIPTORS)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(sock, MAX_MESSAGE, MAX_DESCRIPTORS)
+        except ConnectionResetError:  # it left something of ours unread; what it sent is still there
+            data, descriptors, _, _ = socket.recv_fds(sock, MAX_MESSAGE, MAX_DESCRIPTORS)
     except ConnectionError:
         return None, []
     try:
