@@ -20,6 +20,7 @@ from ..runtime.clock import Clock, MonotonicClock
 from ..runtime.errors import ConfigError, EngineDied
 from ..runtime.plugins import PLUGINS
 from ..runtime.settings import AudioSettings, Settings, VisionSettings, load
+from ..runtime.tools import BUILTIN
 from .assembly import PIPELINE, make_pipeline
 from .brains import Answering, Brain, FunctionBrain
 from .pipeline import Pipeline
@@ -70,8 +71,8 @@ class Agent:
 
         Raises `ConfigError` for settings that can't be used, or parts that exclude each other.
         """
-        self.tools = Toolbox()
         self._settings = _loaded(settings)
+        self.tools = Toolbox(self._settings.tools.limit_s)
         self._clock = clock or MonotonicClock()
         self._pipeline = pipeline
         self._brain = brain
@@ -239,7 +240,12 @@ class Agent:
             from .cascade import build as build_cascade
 
             return build_cascade(settings, clock, self.tools)
-        self._refuse_tools(f"the pipeline {name!r} calls none; choose pipeline='cascade'")
+        if name == "fused" and all(tool.name in BUILTIN for tool in self.tools):
+            from .fused import build as build_fused
+
+            return build_fused(_with(settings, "engine", pipeline=name), clock, self.tools)
+        known = f"calls only {', '.join(BUILTIN)}" if name == "fused" else "calls none"
+        self._refuse_tools(f"the pipeline {name!r} {known}; choose pipeline='cascade'")
         return make_pipeline(_with(settings, "engine", pipeline=name), clock)
 
     def _refuse_tools(self, why: str) -> None:

@@ -37,10 +37,12 @@ class Question:
     tools: tuple[Json, ...] = ()
     """Functions of the client's, in chat completions' shape."""
     tool_choice: object = "auto"
+    """Also "none" where nobody could run one."""
     committed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the person is sure to hear the answer: before, nothing with an effect may be done."""
     notes: list[Json] = field(default_factory=list[Json])
-    """Messages to remember between the question and the answer: function calls and their results."""
+    """Messages to remember between the question and the answer: function calls. What they return
+    comes into the history when they have run."""
 
 
 class Brain(Protocol):
@@ -52,8 +54,8 @@ class Brain(Protocol):
     """It goes by `history`, `instructions` and `tools`, so clients may put anything there."""
 
     def answer(self, question: Question) -> AsyncGenerator[str | FunctionCall, None]:
-        """Pieces of the answer, and calls of the client's functions. The generator is closed when nobody wants to hear more. Raises a
-        `VisavisError` when there is no answer."""
+        """Pieces of the answer, and calls of functions. The generator is closed when nobody wants to
+        hear more. Raises a `VisavisError` when there is no answer."""
         ...
 
     async def close(self) -> None:

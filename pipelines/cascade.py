@@ -7,6 +7,7 @@ from ..runtime.settings import Settings
 from . import engine_place
 from .brains import Brain
 from .engine_pipeline import EnginePipeline, OwnedEngine
+from .tool_kit import ToolKit
 from .toolbox import Toolbox
 from .transcription import EMBEDDED, transcriber
 from .voices import voice
@@ -18,13 +19,19 @@ def build(settings: Settings, clock: Clock, tools: Toolbox | None = None) -> Eng
     """The language model of the settings answers. Nothing is loaded before the pipeline is."""
     from .language_model import LanguageModel
 
-    return build_with(settings, clock, LanguageModel(settings.language_model, tools))
+    kit = ToolKit(settings.tools, tools, has_builtin=settings.tools.language_model)
+    brain = LanguageModel(settings.language_model, kit.described)
+    return build_with(settings, clock, brain, tools=kit)
 
 
 def build_with(
-    settings: Settings, clock: Clock, brain: Brain, name: str = "cascade"
+    settings: Settings,
+    clock: Clock,
+    brain: Brain,
+    name: str = "cascade",
+    tools: ToolKit | None = None,
 ) -> EnginePipeline:
-    """`brain` answers. It is closed with the pipeline."""
+    """`brain` answers, and may call `tools`. Both are closed with the pipeline."""
 
     def engine() -> OwnedEngine:
         from .cascade_engine import CascadeEngine
@@ -47,6 +54,7 @@ def build_with(
         HINTS,
         clock,
         writes_itself=settings.transcription.engine != EMBEDDED,
+        tools=tools,
     )
 
 

@@ -19,6 +19,7 @@ from ..runtime.runner import SessionRunner
 from ..runtime.session import Session
 from ..runtime.settings import Settings
 from .taps import Tapped
+from .tool_kit import ToolKit
 from .transcription import EMBEDDED, OwnedTranscriber, session_transcriber, transcriber_names
 
 
@@ -63,8 +64,10 @@ class EnginePipeline:
         clock: Clock,
         *,
         writes_itself: bool = False,
+        tools: ToolKit | None = None,
     ) -> None:
-        """`writes_itself`: the engine's own transcript is that of the transcriber in the settings."""
+        """`writes_itself`: the engine's own transcript is that of the transcriber in the settings.
+        `tools` are functions that its model may call, as far as it can."""
         self.name = name
         self.hints = hints
         self.totals = LatencyTotals()
@@ -75,6 +78,7 @@ class EnginePipeline:
         self._engine: OwnedEngine | None = None
         self._voice: OwnedVoice | None = None
         self._writes_itself = writes_itself
+        self._tools = tools
         self._transcriber: OwnedTranscriber | None = None
 
     async def load(self) -> None:
@@ -97,6 +101,13 @@ class EnginePipeline:
         writer = settings.transcription.engine
         if writer != EMBEDDED and not self._writes_itself:
             wanted = _with_transcript(wanted or {}, writer)
+        able = replace(
+            abilities_of(self._engine),
+            transcribers=frozenset(transcriber_names(settings.transcription)),
+        )
+        tools = self._tools
+        names = frozenset[str]() if tools is None else tools.names
+        own = names if able.tools else names & able.calls
         session = Session(
             f"sess_{secrets.token_hex(12)}",
             turn=settings.turn,
@@ -105,10 +116,9 @@ class EnginePipeline:
             now=self._clock.now(),
             process_totals=self.totals,
             audio_path=audio_path_of(transport),
-            abilities=replace(
-                abilities_of(self._engine),
-                transcribers=frozenset(transcriber_names(settings.transcription)),
-            ),
+            abilities=able,
+            own_tools=own,
+            tool_rounds=settings.tools.max_rounds,
         )
         runner = SessionRunner(
             session,
@@ -121,6 +131,7 @@ class EnginePipeline:
             voice_name=settings.voice.name,
             wanted=wanted,
             transcriber=self._transcriber,
+            tools=tools.conversation() if tools is not None and own else None,
             open_picture=_open_picture,
         )
         runner.open()
@@ -128,6 +139,8 @@ class EnginePipeline:
 
     async def close(self) -> None:
         """Idempotent."""
+        if self._tools is not None:
+            self._tools.close()
         if self._engine is not None:
             await self._engine.stop()
         if self._voice is not None:

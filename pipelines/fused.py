@@ -9,6 +9,8 @@ from ..runtime.clock import Clock
 from ..runtime.settings import EngineSettings, Settings
 from . import engine_place
 from .engine_pipeline import EnginePipeline, OwnedEngine
+from .tool_kit import ToolKit
+from .toolbox import Toolbox
 from .voices import voice
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ HINTS = (
 )
 
 
-def build(settings: Settings, clock: Clock) -> EnginePipeline:
-    """Nothing is loaded before the pipeline is; the model is read on the engine's thread."""
+def build(settings: Settings, clock: Clock, tools: Toolbox | None = None) -> EnginePipeline:
+    """Nothing is loaded before the pipeline is; the model is read on the engine's thread. Of `tools`
+    the model knows those that are named like the built-in ones."""
     return EnginePipeline(
         "fused",
         settings,
@@ -34,6 +37,7 @@ def build(settings: Settings, clock: Clock) -> EnginePipeline:
         lambda: voice(settings.voice, clock),
         HINTS,
         clock,
+        tools=ToolKit(settings.tools, tools, has_builtin=settings.tools.embedded),
     )
 
 

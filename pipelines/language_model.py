@@ -1,24 +1,19 @@
-"""A language model as a cascade's brain: asked over HTTP, with the functions of this process as tools."""
+"""A language model as a cascade's brain: asked over HTTP, with functions that it may call."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import cast
 
 from ..runtime.settings import LanguageModelSettings
 from .brains import FunctionCall, Json, Question
-from .chat_completions import ChatCompletions, EndpointError
+from .chat_completions import ChatCompletions
 from .chat_history import INAUDIBLE, calls_message
-from .toolbox import Toolbox
-
-INTERRUPTED = '{"error": "the person interrupted: whether it was done is not known"}'
-"""The result of a call that nobody waited for."""
 
 
 class LanguageModel:
-    """A language model with tools behind a chat completions endpoint."""
+    """A language model behind a chat completions endpoint."""
 
     speculates = True
     reads_history = True
@@ -26,63 +21,46 @@ class LanguageModel:
     def __init__(
         self,
         settings: LanguageModelSettings,
-        tools: Toolbox | None = None,
+        tools: Sequence[Json] = (),
         endpoint: ChatCompletions | None = None,
     ) -> None:
+        """`tools` are functions of this process, in chat completions' shape. Who runs them is the
+        conversation's business, as with those of the client."""
         self._settings = settings
-        self._tools = tools or Toolbox()
+        self._tools = tuple(tools)
         self._endpoint = endpoint or ChatCompletions(settings)
 
     async def answer(self, question: Question) -> AsyncGenerator[str | FunctionCall, None]:
-        """Asks; runs the functions it calls once the turn is committed; asks again with what they
-        returned. Calls of the client's functions are given on, and end the answer."""
-        rounds = self._settings.max_tool_rounds
-        own = _described(self._tools)
-        for left in range(rounds, -1, -1):
-            calls: list[FunctionCall] = []
-            # In the last round it has to make do with what it knows.
-            tools = (*own, *question.tools) if left else ()
-            asked = self._endpoint.answer(self._messages(question), tools, question.tool_choice)
-            async with aclosing(asked) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, FunctionCall):
-                        calls.append(piece)
-                    else:
-                        yield piece
-            if not calls:
-                return
-            await question.committed.wait()
-            clients = [call for call in calls if self._is_clients(question, call)]
-            await self._run(question, calls, clients)
-            for call in clients:
-                yield call
-            if clients:
-                return
-            yield " "
-        raise EndpointError(f"the language model called functions {rounds + 1} times in a row")
-
-    def _is_clients(self, question: Question, call: FunctionCall) -> bool:
-        names = [cast(Json, tool["function"])["name"] for tool in question.tools]
-        return call.name in names and call.name not in self._tools
-
-    async def _run(
-        self, question: Question, calls: Sequence[FunctionCall], clients: Sequence[FunctionCall]
-    ) -> None:
-        """All of ours at once. A call without its result would spoil the history: also one that was
-        interrupted leaves a note. What the client's gave comes from the client."""
-        ours = [call for call in calls if call not in clients]
-        outputs: Sequence[str] = [INTERRUPTED] * len(ours)
-        try:
-            outputs = await asyncio.gather(*(self._tools.run(c.name, c.arguments) for c in ours))
-        finally:
-            question.notes.append(calls_message([(c.id, c.name, c.arguments) for c in calls]))
-            for call, output in zip(ours, outputs, strict=True):
-                question.notes.append({"role": "tool", "tool_call_id": call.id, "content": output})
+        """Asks. Calls of functions are given on once the turn is committed, and end the answer: when
+        they have run it is asked again, with what they returned in the history."""
+        calls: list[FunctionCall] = []
+        asked = self._endpoint.answer(
+            self._messages(question), self._offered(question), question.tool_choice
+        )
+        async with aclosing(asked) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, FunctionCall):
+                    calls.append(piece)
+                else:
+                    yield piece
+        if not calls:
+            return
+        await question.committed.wait()
+        question.notes.append(calls_message([(c.id, c.name, c.arguments) for c in calls]))
+        for call in calls:
+            yield call
 
     async def close(self) -> None:
         """Idempotent."""
         await self._endpoint.close()
-        self._tools.close()
+
+    def _offered(self, question: Question) -> tuple[Json, ...]:
+        """A function of the client's takes the place of ours of the same name. Where none may be
+        called none is named: not every endpoint knows how to be told."""
+        if question.tool_choice == "none":
+            return ()
+        clients = {_name(tool) for tool in question.tools}
+        return (*(tool for tool in self._tools if _name(tool) not in clients), *question.tools)
 
     def _messages(self, question: Question) -> list[Json]:
         told = "\n\n".join(t for t in (self._settings.instructions, question.instructions) if t)
@@ -93,15 +71,5 @@ class LanguageModel:
         return [*first, *question.history, *asked, *question.notes]
 
 
-def _described(tools: Toolbox) -> tuple[Json, ...]:
-    return tuple(
-        {
-            "type": "function",
-            "function": {
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": tool.parameters,
-            },
-        }
-        for tool in tools
-    )
+def _name(tool: Json) -> object:
+    return cast(Json, tool["function"])["name"]  # chat completions' shape

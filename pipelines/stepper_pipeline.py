@@ -11,6 +11,7 @@ from ..runtime.clock import Clock
 from ..runtime.settings import Settings
 from .engine_pipeline import EnginePipeline, OwnedEngine
 from .engine_place import must_be_inside
+from .tool_kit import ToolKit
 from .voices import voice
 
 if TYPE_CHECKING:
@@ -40,4 +41,12 @@ def build(
             name=name,
         )
 
-    return EnginePipeline(name, settings, engine, lambda: voice(settings.voice, clock), (), clock)
+    return EnginePipeline(
+        name,
+        settings,
+        engine,
+        lambda: voice(settings.voice, clock),
+        (),
+        clock,
+        tools=ToolKit(settings.tools, has_builtin=settings.tools.embedded),
+    )

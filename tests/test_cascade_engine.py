@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from visavis.pipelines.brains import Answering, Brain, FunctionBrain, FunctionCall, Question
-from visavis.pipelines.cascade_engine import SORRY, CascadeEngine
+from visavis.pipelines.cascade_answers import SORRY
+from visavis.pipelines.cascade_engine import CascadeEngine
 from visavis.pipelines.chat_history import INAUDIBLE, calls_message
 from visavis.pipelines.engine_pipeline import OwnedEngine
 from visavis.runtime.clock import MonotonicClock
@@ -417,7 +418,7 @@ def test_a_turn_is_prepared_with_instructions_and_functions() -> None:
         assert [tool["function"] for tool in first.tools] == [
             {"name": "weather", "description": "The weather.", "parameters": {"type": "object"}}
         ]
-        assert not second.tools and second.tool_choice == "auto"
+        assert not second.tools and second.tool_choice == "none"  # nobody prepared it
 
     go(test)
 
