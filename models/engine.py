@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..runtime.abilities import Abilities
 from ..runtime.clock import Clock, MonotonicClock
@@ -76,11 +76,13 @@ class ThreadedEngine:
         watch_s: float = WATCH_S,
         ladder: LadderSettings | None = None,
         spotter_factory: Callable[[int], Spotter] | None = None,
+        settle: Callable[[], Mapping[str, str]] | None = None,
         name: str = "engine",
     ) -> None:
         """Both factories are called on the thread, `vad_factory` with the number of slots. The
         stepper must have room for at least `slots` conversations. `hangs_s`: a step that takes
-        longer is the end; looked for every `watch_s` seconds."""
+        longer is the end; looked for every `watch_s` seconds. `settle` is called on the thread
+        before anything is loaded and says what it chose for it (`tuning.py`)."""
         self.metrics = EngineMetrics()
         self._loop = loop
         self._clock = clock or MonotonicClock()
@@ -105,7 +107,7 @@ class ThreadedEngine:
             ladder,
             spotter_factory,
         )
-        self._worker = worker
+        self._worker, self._settle = worker, settle
         # A daemon: a model that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(worker,), name=name, daemon=True)
 
@@ -142,6 +144,8 @@ class ThreadedEngine:
         """The thread."""
         is_loaded = False
         try:
+            if self._settle is not None:
+                self.metrics.chosen |= self._settle()
             worker.load()
             is_loaded = True
             self._tell(self._be_ready)

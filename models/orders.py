@@ -156,6 +156,8 @@ class EngineMetrics:
     under_way: StepUnderWay | None = None
     busy_s: float = 0.0
     """Seconds that the thread computed: its own time on the processor."""
+    chosen: dict[str, str] = field(default_factory=dict[str, str])
+    """What the thread chose when it started, for a person."""
     slowest_s: dict[str, float] = field(default_factory=dict[str, float])
     """By kind of step, the longest that one took."""
     late: Counter[str] = field(default_factory=Counter[str])

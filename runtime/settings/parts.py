@@ -30,8 +30,49 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="Conversations the engine has places for.", ge=1, le=4096)
     ] = 8
     threads: Annotated[
-        int, Meta(description="CPU threads of the model; 0 chooses.", ge=0, le=1024)
+        int, Meta(description="CPU threads of the model; 0 chooses by measurement.", ge=0, le=1024)
     ] = 0
+    backend: Annotated[
+        Literal["onnxruntime", "torch"],
+        Meta(
+            description="What computes the shipped model: 'onnxruntime', or 'torch' (slower, needs "
+            "PyTorch), its slow twin."
+        ),
+    ] = "onnxruntime"
+    priority: Annotated[
+        Literal["normal", "high", "realtime"],
+        Meta(
+            description="How urgent the system is to take the model's thread, as far as it allows: "
+            "beside busy neighbours 'high' and 'realtime' answer sooner."
+        ),
+    ] = "high"
+    switch_interval_ms: Annotated[
+        float,
+        Meta(
+            description="After so long a thread that computes in Python lets another in, in ms; 0 "
+            "chooses by measurement.",
+            ge=0,
+            le=100,
+        ),
+    ] = 0.0
+    hedge_below: Annotated[
+        float,
+        Meta(
+            description="Probability of a word that states a fact below which the model says 'maybe' "
+            "before it; 0 never.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.5
+    wait_risk: Annotated[
+        float,
+        Meta(
+            description="Risk of taking a finished question for an unfinished one, up to which that "
+            "is judged by the first layers alone; 0 always asks all layers.",
+            ge=0,
+            le=0.5,
+        ),
+    ] = 0.0
     process: Annotated[
         Literal["inside", "own"],
         Meta(
