@@ -49,7 +49,8 @@ class Desk:
 
     def drop(self, place: Place) -> None:
         """It is served no more."""
-        self.places.pop(place.slot, None)
+        if self.places.pop(place.slot, None) is not None:
+            self.metrics.positions.pop(place.slot.index, None)
         if self.active.get(place.slot.index) is place:
             del self.active[place.slot.index]
 
@@ -78,13 +79,15 @@ class Desk:
     def tell_load(self, places: Iterable[Place] | None = None) -> None:
         """How far the ladder is climbed, to everybody or to these."""
         rung = self.ladder.rung
+        changed = LoadChanged(int(rung), TOLD[rung], rung.name.lower(), self.ladder.reason)
         for place in self.places.values() if places is None else places:
-            self.tell(place, LoadChanged(int(rung), TOLD[rung]), {})
+            self.tell(place, changed, {})
 
     def ladder_moved(self) -> None:
         """Everybody is told of it."""
         rung = self.ladder.rung
         self.metrics.rung, self.metrics.climbs = int(rung), self.ladder.climbs
+        self.metrics.falls = self.ladder.falls
         log.warning("the overload ladder moved", extra={"rung": rung.name})
         self.tell_load()
 

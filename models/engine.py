@@ -83,7 +83,7 @@ class ThreadedEngine:
         stepper must have room for at least `slots` conversations. `hangs_s`: a step that takes
         longer is the end; looked for every `watch_s` seconds. `settle` is called on the thread
         before anything is loaded and says what it chose for it (`tuning.py`)."""
-        self.metrics = EngineMetrics()
+        self.metrics = EngineMetrics(slots=slots)
         self._loop = loop
         self._clock = clock or MonotonicClock()
         self._name = name
@@ -212,7 +212,12 @@ class ThreadedEngine:
             self.metrics.refused += 1
             raise overloaded(self._name, self._retry_after_s)
         self._free_the_gone()
-        slot = self._table.open(deliver)
+        try:
+            slot = self._table.open(deliver)
+        except EngineFull:
+            self.metrics.full += 1
+            raise
+        self.metrics.taken = len(self._table)
         self._inbox.put(Open(slot))
         return slot
 
@@ -272,6 +277,7 @@ class ThreadedEngine:
     def close(self, slot: Slot) -> None:
         """Idempotent; the slot is free at once."""
         if self._table.close(slot):
+            self.metrics.taken = len(self._table)
             self._inbox.put(Close(slot))
 
     def _takes(self, slot: Slot) -> bool:

@@ -123,6 +123,9 @@ class EngineMetrics:
     encoded: int = 0
     """Windows the audio encoder heard."""
     pictures: int = 0
+    """Pictures that were looked at."""
+    unchanged_pictures: int = 0
+    """Of those, the ones that showed nothing new: nothing of them went into a cache."""
     tokens: int = 0
     dropped_chunks: int = 0
     """Audio that came faster than the thread took it."""
@@ -142,6 +145,12 @@ class EngineMetrics:
     """Conversations whose owner was gone without closing them."""
     refused: int = 0
     """Conversations not taken because of overload."""
+    full: int = 0
+    """Conversations not taken because no slot was free."""
+    slots: int = 0
+    """Conversations there is room for."""
+    taken: int = 0
+    """Of those, the ones that are taken."""
     shadows: int = 0
     """Answers begun before they were committed."""
     wasted_shadows: int = 0
@@ -153,6 +162,12 @@ class EngineMetrics:
     """Of the overload ladder, 0 … 4."""
     climbs: int = 0
     """Steps up the ladder."""
+    falls: int = 0
+    """Steps down."""
+    span: int = 0
+    """Positions that the cache of a slot holds; 0 where the model does not say."""
+    positions: dict[int, int] = field(default_factory=dict[int, int])
+    """By slot index, positions of the cache that were filled when its newest answer began."""
     under_way: StepUnderWay | None = None
     busy_s: float = 0.0
     """Seconds that the thread computed: its own time on the processor."""

@@ -66,6 +66,10 @@ class Ladder:
         self.rung = Rung.NORMAL
         self.climbs = 0
         """Steps up since the start."""
+        self.falls = 0
+        """Steps down since the start."""
+        self.reason = ""
+        """Why it moved last, in words."""
         self._settings = settings
         self._began = now
         self._busy_s = 0.0
@@ -81,8 +85,9 @@ class Ladder:
     def exhausted(self) -> bool:
         """Memory ran out: at once to the top. True where that is a change."""
         changed = self.rung is not Rung.REFUSE
-        self.climbs += changed
+        self.climbs += Rung.REFUSE - self.rung
         self.rung = Rung.REFUSE
+        self.reason = "the device's memory ran out"
         self._hot = self._calm = 0
         return changed
 
@@ -106,9 +111,16 @@ class Ladder:
         if self._hot >= settings.up_windows and self.rung < Rung.REFUSE:
             self.rung, self._hot = Rung(self.rung + 1), 0
             self.climbs += 1
+            self.reason = (
+                f"it computed {share:.0%} of the time"
+                if share >= settings.hot_share
+                else f"{late:.0%} of the work was late"
+            )
         while self._calm >= settings.down_windows and self.rung > Rung.NORMAL:
             self.rung = Rung(self.rung - 1)
+            self.falls += 1
             self._calm -= settings.down_windows
+            self.reason = f"it was calm for {settings.down_windows * settings.window_s:g} s"
         if self.rung is Rung.NORMAL:
             self._calm = 0
         return self.rung is not before

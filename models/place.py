@@ -86,6 +86,39 @@ class Unlaid:
 
 
 @dataclass(slots=True)
+class Routed:
+    """What was computed of what came in, and what was not, since the last answer that was heard."""
+
+    judged: int = 0
+    """Windows of audio."""
+    encoded: int = 0
+    """Of those, the ones that the encoder heard."""
+    pictures: int = 0
+    unchanged: int = 0
+    """Of those, the ones of which nothing went into the cache."""
+    cost_s: float = 0.0
+    """Time computing for this conversation, of whatever kind."""
+
+    def looked(self, *, is_new: bool) -> None:
+        """A picture was looked at."""
+        self.pictures += 1
+        self.unchanged += not is_new
+
+    def take(self) -> dict[str, int]:
+        """The counts, named as in docs/engine.md; they begin anew."""
+        counts = {
+            "silent_windows": max(0, self.judged - self.encoded),
+            "heard_windows": self.encoded,
+            "new_pictures": self.pictures - self.unchanged,
+            "unchanged_pictures": self.unchanged,
+            "compute_us": round(self.cost_s * 1e6),
+        }
+        self.judged = self.encoded = self.pictures = self.unchanged = 0
+        self.cost_s = 0.0
+        return counts
+
+
+@dataclass(slots=True)
 class Place:
     """One conversation."""
 
@@ -128,6 +161,7 @@ class Place:
     """There is something in view that is not in words yet."""
     wasted: dict[str, int] = field(default_factory=dict[str, int])
     """What unheard answers cost since the last one that was heard."""
+    routed: Routed = field(default_factory=Routed)
 
     @property
     def has_shadow(self) -> bool:

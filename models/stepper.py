@@ -177,6 +177,16 @@ class TakesSounds(Protocol):
 
 
 @runtime_checkable
+class HasSpan(Protocol):
+    """A stepper whose slots have caches of a fixed length."""
+
+    @property
+    def span(self) -> int:
+        """Positions that the cache of a slot holds."""
+        ...
+
+
+@runtime_checkable
 class CountsContext(Protocol):
     """A stepper that can tell what its context is made of."""
 

@@ -39,7 +39,7 @@ from .hearing import Hear
 from .overload import Rung
 from .place import NOTED_S, SETTLES_S, Begun, Place, Unlaid, is_before
 from .sound_spotter import Spotter
-from .stepper import Calls, Counts, CountsContext, Fills, Lays, Stepper, TakesNotes
+from .stepper import Calls, Counts, CountsContext, Fills, HasSpan, Lays, Stepper, TakesNotes
 from .vad import Vad
 from .windows import Window
 
@@ -71,6 +71,7 @@ class Steps:
         self._notes = stepper if isinstance(stepper, TakesNotes) else None
         self._counts = stepper if isinstance(stepper, Counts) else None
         self._context = stepper if isinstance(stepper, CountsContext) else None
+        self._metrics.span = stepper.span if isinstance(stepper, HasSpan) else 0
         self._calls = stepper if isinstance(stepper, Calls) else None
         self._kinds: Mapping[str, Callable[[Sequence[Place]], None]] = {
             "judge": self._judge,
@@ -105,6 +106,7 @@ class Steps:
             hear = place.gate.add(window, probability, place.has_shadow)
             self._desk.guard(place, partial(self.follow, place, hear))
             place.may_settle = probability < self._sure
+            place.routed.judged += 1
         self._spot(self._desk.alive(places), windows)
         self.settle(places)
 
@@ -152,6 +154,8 @@ class Steps:
         """One window of each goes through the encoder."""
         windows = {place.slot: place.to_hear.popleft()[0] for place in places}
         self._metrics.encoded += len(places)
+        for place in places:
+            place.routed.encoded += 1
 
         def hear(some: Sequence[Place]) -> list[bool]:
             batch = np.stack([windows[place.slot].samples for place in some])  # [B, 512]
@@ -271,6 +275,8 @@ class Steps:
         for place, has_changed in self._desk.for_each("look", ready, look):
             frame, dequeued = taken[place.slot]
             self._metrics.pictures += 1
+            self._metrics.unchanged_pictures += not has_changed
+            place.routed.looked(is_new=has_changed)
             self._owe(place, has_words=False)
             event = PictureSeen(frame.pts, has_changed)
             stamps = {"arrived": frame.arrived, "dequeued": dequeued}
@@ -302,6 +308,8 @@ class Steps:
             stamps = {**place.latents, "asked": start.asked, "head_ready": now}
             context = self._context
             taken = None if context is None else context.taken(place.slot.index)
+            if taken is not None:
+                self._metrics.positions[place.slot.index] = taken.total
             self._desk.tell(place, HeadReady(start.turn, head, confidence, taken), stamps)
         if self._desk.ladder.rung < Rung.SHADOWS:
             self._next([place for place in self._desk.alive(places) if place.is_answering])
@@ -357,12 +365,11 @@ class Steps:
             self._desk.tell(place, ToolCalled(answer.turn, call_id, name, arguments), {})
 
     def _count_answer(self, place: Place, answer: Begun) -> None:
-        counts = dict(place.wasted)
+        counts = {**place.wasted, **place.routed.take()}
         if self._counts is not None:
             counts |= self._counts.counts(place.slot.index)
         place.wasted = {}
-        if counts:
-            self._desk.tell(place, AnswerCounted(answer.turn, counts), {})
+        self._desk.tell(place, AnswerCounted(answer.turn, counts), {})
 
 
 def _indices(places: Sequence[Place]) -> list[int]:

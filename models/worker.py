@@ -163,6 +163,8 @@ class Worker:
         self._metrics.under_way = None
         done, busy_s = self._clock.now(), self._busy() - computed
         self._metrics.took(choice.step, done - began, busy_s)
+        for place in places:
+            place.routed.cost_s += busy_s / len(places)
         self._costs.learn(choice.step, len(places), done - began)
         served = {(choice.step, slot) for slot in choice.slots}
         for job in found:

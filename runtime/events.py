@@ -335,10 +335,12 @@ class TranscriptionFailed:
 @dataclass(frozen=True, slots=True)
 class LoadChanged:
     """The engine does less, or again more, for everybody: `level` 0 is all of it; `what` is for the
-    person."""
+    person, `name` and `reason` are for who looks after the server."""
 
     level: int
     what: str
+    name: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,9 +292,9 @@ def sampler_hint(max_fps: int, max_width: int) -> Message:
     return {"type": "visavis.sampler.hint", "max_fps": max_fps, "max_width": max_width}
 
 
-def load(level: int, what: str) -> Message:
-    """The server does less for everybody (level 1 to 4), or all of it again (0)."""
-    return {"type": "visavis.load", "level": level, "what": what}
+def load(step: int, name: str, reason: str, what: str) -> Message:
+    """The server does less for everybody (step 1 to 4), or all of it again (0), and why."""
+    return {"type": "visavis.load", "step": step, "name": name, "reason": reason, "what": what}
 
 
 def turn_ledger(

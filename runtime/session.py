@@ -119,8 +119,8 @@ class Session(ClientRequests):
                 return self._aside_failed(event)
             case StageFailed():
                 return self._stage_failed(event, now)
-            case LoadChanged(level=level, what=what):
-                return [Emit(messages.load(level, what))]
+            case LoadChanged():
+                return [Emit(messages.load(event.level, event.name, event.reason, event.what))]
             case AnswerCounted(turn=turn, counts=counts):
                 if (counted := self._draft(turn)) is not None:
                     counted.counts = counts

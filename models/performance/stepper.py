@@ -131,6 +131,11 @@ class PerformanceStepper:
         """A square."""
         return (self._config.picture, self._config.picture)
 
+    @property
+    def span(self) -> int:
+        """Positions of a slot's cache."""
+        return self._slots.span
+
     def warm_up(self) -> None:
         """Prepare all steps for all batch sizes; on CUDA that is capturing the graphs. Raises
         MemoryError where a kind of step has no batch that fits."""
