@@ -25,6 +25,8 @@ AGAIN_DB = 8.0
 """Up from the least since its loudest, and as far down before: another sound begins."""
 LEAST_DB = -57.0
 """Softer is never a sound."""
+STIRS_DB = 6.0
+"""Up from the least since a sound was over: what still rang is no sound of its own."""
 OVER = 3
 """Frames (48 ms) that it must be over for."""
 LONGEST = 250
@@ -104,6 +106,7 @@ class EventCutter:
         self._floor = 0.0
         self._power = 0.0  # of the hop before
         self._open: _Open | None = None
+        self._rests = math.inf  # the least level since the last sound, while its ringing fades
         self._levels: deque[float] = deque(maxlen=RECENT)
         self._busy: deque[bool] = deque(maxlen=BEFORE)
         self._blocks: deque[float] = deque(maxlen=(LONGEST + BEFORE) * _HOP_BLOCKS)
@@ -126,7 +129,7 @@ class EventCutter:
         ended: Event | None = None
         if self._open is not None:
             ended = self._follow(self._open, frame, level, end_pts)
-        if self._open is None and level > max(self._floor + OPENS_DB, LEAST_DB):
+        if self._open is None and self._stands_out(level):
             self._open = _Open(
                 self._count - 1,
                 self._floor,
@@ -144,6 +147,15 @@ class EventCutter:
             self._floor += _RISES_OPEN if is_open else _RISES
         return ended
 
+    def _stands_out(self, level: float) -> bool:
+        if level < self._floor + HOLDS_DB:
+            self._rests = math.inf
+        opens = max(self._floor + OPENS_DB, LEAST_DB)
+        if self._rests < math.inf:
+            opens = max(opens, self._rests + STIRS_DB)
+            self._rests = min(self._rests, level)
+        return level > opens
+
     def _follow(self, sound: _Open, frame: Floats, level: float, end_pts: int) -> Event | None:
         limit = max(self._floor + HOLDS_DB, sound.loudest - FADES_DB, LEAST_DB - 3)
         if sound.loudest - sound.least > AGAIN_DB and level > sound.least + AGAIN_DB:
@@ -153,12 +165,13 @@ class EventCutter:
         if sound.over >= OVER:
             return self._end(sound, len(sound.levels) - OVER, limit, end_pts)
         if len(sound.levels) > LONGEST:
-            self._floor, self._open = level, None
+            self._floor, self._open, self._rests = level, None, math.inf
         return None
 
     def _end(self, sound: _Open, kept: int, limit: float, end_pts: int) -> Event:
         """It was its first `kept` frames, less those at their end that are below `limit`."""
         self._open = None
+        self._rests = sound.levels[kept - 1]
         while kept > 1 and sound.levels[kept - 1] < limit:
             kept -= 1
         sound.describe()

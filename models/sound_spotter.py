@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..runtime.errors import WeightsError
-from ..runtime.frames import WINDOW
+from ..runtime.frames import HEARING_RATE, WINDOW
 from ..runtime.sounds import Loudness, Pitch, Sound, SoundKind
 from .sound_events import Event, EventCutter
 from .sound_features import BLOCK, FRAME, HOP, NAMES, Floats, block_powers, hertz
@@ -32,6 +32,15 @@ HIGH_HZ: Final[Mapping[SoundKind, float]] = {
     SoundKind.HUM: 190.0,
 }
 """From here on a sound of this kind is high."""
+
+ECHO: Final = HEARING_RATE // 4
+"""Samples within which a room's echo of a sound is no sound of its own."""
+SOFTER_DB: Final = 8.0
+"""How much softer than the sound an echo is at least."""
+PAUSE: Final = HEARING_RATE // 8
+"""Samples that a whistle or a hum may seem to pause."""
+NEAR: Final = 4.0
+"""Semitones that its pitch may have moved then."""
 
 _TENSORS: Final = ("mean", "scale", "weight1", "bias1", "weight2", "bias2", "threshold")
 
@@ -117,12 +126,50 @@ def sound_of(event: Event, kind: SoundKind) -> Sound:
     return Sound(kind, level, pitch, event.start_pts, event.end_pts)
 
 
+class SoundNamer:
+    """One conversation: events in order, each to be a sound of its own or none."""
+
+    def __init__(self, network: SoundNetwork) -> None:
+        self._network = network
+        self._last: tuple[Event, SoundKind] | None = None
+
+    def name(self, event: Event) -> Sound | None:
+        """None for what is nothing, and for what is still the sound before it."""
+        kind = self._network.name(event.summary)
+        if kind is None:
+            return None
+        last, self._last = self._last, (event, kind)
+        if last is not None and _goes_on(*last, event, kind):
+            return None
+        return sound_of(event, kind)
+
+    def reset(self) -> None:
+        """A new conversation."""
+        self._last = None
+
+
+def _goes_on(last: Event, last_kind: SoundKind, event: Event, kind: SoundKind) -> bool:
+    """A room gives a beep or a clap back, softer; a whistle or a hum wavers, or a room swallows a
+    part of it."""
+    gap = event.start_pts - last.end_pts
+    is_softer = event.level_db < last.level_db - SOFTER_DB
+    if last_kind is SoundKind.CLAP or kind is SoundKind.CLAP:
+        return last_kind is kind and gap < ECHO and is_softer
+    if last_kind is SoundKind.HUM or kind is SoundKind.HUM:
+        return last_kind is kind and gap < PAUSE and abs(event.voice - last.voice) < NEAR
+    is_near = abs(event.tone - last.tone) < NEAR
+    if last_kind is SoundKind.BEEP:
+        return is_near and gap < ECHO and is_softer
+    return is_near and gap < PAUSE
+
+
 class SoundSpotter:
     """Batched over slots on one core."""
 
     def __init__(self, slots: int, network: SoundNetwork | None = None) -> None:
         """`network` stands in for the shipped one. Raises `WeightsError`."""
-        self._network = network or SoundNetwork.load()
+        network = network or SoundNetwork.load()
+        self._namers = [SoundNamer(network) for _ in range(slots)]
         self._samples: Floats = np.zeros((slots, FRAME - HOP), np.float32)
         self._cutters = [EventCutter() for _ in range(slots)]
 
@@ -130,14 +177,8 @@ class SoundSpotter:
         self, slots: Sequence[int], windows: Floats, ends: Sequence[int]
     ) -> list[tuple[Sound, ...]]:
         """As the protocol says; each slot at most once in a call."""
-        return [
-            tuple(
-                sound_of(event, kind)
-                for event in events
-                if (kind := self._network.name(event.summary)) is not None
-            )
-            for events in self.events(slots, windows, ends)
-        ]
+        found = self.events(slots, windows, ends)
+        return [_named(self._namers[slot], events) for slot, events in zip(slots, found, strict=True)]
 
     def events(
         self, slots: Sequence[int], windows: Floats, ends: Sequence[int]
@@ -175,6 +216,7 @@ class SoundSpotter:
         """Forget what the slot heard."""
         self._samples[slot] = 0.0
         self._cutters[slot].reset()
+        self._namers[slot].reset()
 
 
 def events_in(audio: Floats) -> list[Event]:
@@ -194,6 +236,9 @@ def events_in(audio: Floats) -> list[Event]:
 
 def sounds_in(audio: Floats, network: SoundNetwork | None = None) -> list[Sound]:
     """The sounds of a whole recording [T] in -1..1 at 16 kHz."""
-    network = network or SoundNetwork.load()
-    named = ((event, network.name(event.summary)) for event in events_in(audio))
-    return [sound_of(event, kind) for event, kind in named if kind is not None]
+    return list(_named(SoundNamer(network or SoundNetwork.load()), events_in(audio)))
+
+
+def _named(namer: SoundNamer, events: Sequence[Event]) -> tuple[Sound, ...]:
+    named = (namer.name(event) for event in events)
+    return tuple(sound for sound in named if sound is not None)

@@ -27,11 +27,10 @@ from ..sound_events import Event
 from ..sound_features import NAMES, Floats
 from ..sound_spotter import CLASSES, KINDS, SHIPPED, events_in
 from . import make_sounds, make_speech
-from .codec import telephone_round_trip
-from .dsp import RATE, Pcm, Random, from_int16
+from .dsp import RATE, Random, from_int16, level
 from .make_sounds import Clip
 
-HIDDEN = 24
+HIDDEN = 32
 FALSE_ALARMS = 0.0004
 """Of events that are nothing, the share that a kind may take."""
 LEAST_SURE = 0.6
@@ -87,21 +86,19 @@ def clips(random: Random, count: int) -> Iterator[Clip]:
 
 
 def talk(random: Random, split: str, first: int, shards: int, folder: Path) -> Iterator[Clip]:
-    """Questions of the pool as they were recorded, a fifth of them by telephone. Shards that are
-    not in `folder` are made."""
+    """Questions of the pool to which nothing was added there (its noises beep and knock), over
+    lines of our own. Shards that are not in `folder` are made."""
     for index in range(first, first + shards):
         path = make_speech.path_of(split, index, folder)
         shard = make_speech.load(path) if path.exists() else make_speech.make_shard(split, index)
         for place in range(len(shard.texts)):
-            pcm: Pcm = from_int16(shard.utterance(place))
-            if not shard.texts[place]:
-                continue  # noise, some of which beeps
-            if random.random() < 0.2:
-                pcm = telephone_round_trip(pcm)
-            yield Clip(pcm, ())
+            if shard.texts[place] and shard.snr_db[place] == np.inf:
+                pcm = from_int16(shard.utterance(place))
+                line = replace(make_sounds.any_line(random), room_s=0.0)
+                yield Clip(make_sounds.through(random, pcm, line, level(pcm)), ())
 
 
-def examples(recordings: Iterator[Clip], count: int, about: str) -> Examples:
+def examples(recordings: Iterator[Clip], about: str, count: int | None = None) -> Examples:
     """What the spotter cuts out of them."""
     summaries: list[Floats] = []
     labels: list[int] = []
@@ -211,9 +208,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         random = np.random.default_rng([options.seed, at])
         count = int(options.clips * share)
         shards = max(1, int(options.shards * share))
-        made = examples(clips(random, count), count, f"sounds {about}")
+        made = examples(clips(random, count), f"sounds {about}", count)
         spoken = talk(random, "train", at * options.shards, shards, options.pool)
-        parts.append(both(made, examples(spoken, shards * make_speech.SHARD, f"speech {about}")))
+        parts.append(both(made, examples(spoken, f"speech {about}")))
     learned, judged = parts
     tensors = fit(learned, options.seed)
     tensors["threshold"] = thresholds(tensors, judged)
