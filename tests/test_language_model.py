@@ -12,7 +12,6 @@ from visavis.pipelines.chat_history import INAUDIBLE, calls_message
 from visavis.pipelines.language_model import LanguageModel
 from visavis.runtime.settings import LanguageModelSettings
 
-
 WEATHER = {
     "type": "function",
     "function": {
