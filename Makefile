@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check format bench endless train eval telephone wheel clean
+.PHONY: help demo test fuzz check format bench endless train sounds eval telephone wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ endless: .venv/stamp-dev  ## a day of conversation on virtual time: memory stays
 
 train: .venv/stamp-dev  ## train the embedded model from seeds (hours on two cores; resumes)
 	$(BIN)/python -m visavis.models.training $(ARGS)
+
+sounds: .venv/stamp-dev  ## train what notices beeps, claps, whistles and hums (minutes on one core)
+	$(BIN)/python -m visavis.models.training.train_sounds $(ARGS)
 
 telephone: .venv/stamp-dev  ## the same through a telephone line: µ-law at 8 kHz
 	$(BIN)/visavis eval --telephone $(ARGS)

@@ -78,7 +78,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from ..training.train_vision import Pictures
     from ..vad import SileroVad
     from ..weights import load
-    from . import parts, turn_end
+    from . import parts, sounds, turn_end
     from .questions import SLOTS, spoken, typed
 
     path = options.weights or shipped("nano")
@@ -119,5 +119,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "exits": parts.depths(load(path), weights.lexicon, pictures, some, options.seed),
         "ablations": parts.ablations(model, pools["seen"], pictures, some, options.seed),
         "memory": parts.memory(model, pictures, some, options.seed),
+        "sounds": sounds.measure(max(4, options.samples // 12), options.seed, options.speech),
         "gating": parts.gating(model, pictures, max(8, some // 4), options.seed),
     }

@@ -130,6 +130,32 @@ def _figure(title: str, told: str, *drawn: str) -> str:
     return f"<h2>{escape(title)}</h2><p>{escape(told)}</p><figure>{''.join(drawn)}</figure>"
 
 
+def sound_figures(report: Mapping[str, Any]) -> list[str]:
+    """Sounds besides speech: what was noticed over each line, and what was taken for one."""
+    figures: list[str] = []
+    for line, found in report["lines"].items():
+        rows = [
+            (f"{kind}: {what}", value)
+            for kind, values in found["kinds"].items()
+            for what, value in values.items()
+        ]
+        figures.append(
+            _figure(
+                f"Sounds besides speech: {line}",
+                "Recall, precision, recordings of one to five sounds counted right, high and low. "
+                "Rows of the table: what was there. Columns: what it was named.",
+                bars([*rows, ("loud and soft", found["level"])]),
+                heat(found["confusion"]),
+            )
+        )
+    alarms = [
+        [name, f"{value['minutes']:g}", ", ".join(f"{n} {k}" for k, n in value["named"].items())]
+        for name, value in report["false_alarms"].items()
+    ]
+    told = "Sounds named in recordings that hold none, without the turn-taking that drops some."
+    return [*figures, _figure("Taken for a sound", told, table(("", "minutes", "named"), alarms))]
+
+
 def page(report: Mapping[str, Any]) -> str:
     """The whole report of `visavis eval`."""
     tests: dict[str, Any] = report["tests"]
@@ -232,6 +258,8 @@ def page(report: Mapping[str, Any]) -> str:
                 bars([("remembered", report["memory"])]),
             )
         )
+    if "sounds" in report:
+        parts += sound_figures(report["sounds"])
     if "gating" in report:
         gate = report["gating"]
         parts.append(

@@ -16,12 +16,14 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("make_scenes", ()),
     *(("make_speech", ("--split", split, "--to", "4")) for split in TESTS),
     ("make_speech", ("--split", "train", "--to", "160")),
+    ("train_sounds", ()),
     ("train_vision", ("--minutes", "{vision}")),
     ("train_audio", ("--minutes", "{audio}")),
     ("heard", ()),
     ("train_fused", ("--minutes", "{fused}")),
     ("export", ()),
 )
+THREADED = ("train_vision", "train_audio", "heard", "train_fused")
 SHARES = {"vision": 0.08, "audio": 0.52, "fused": 0.4}
 """How the training time is divided between the stages."""
 
@@ -42,7 +44,7 @@ def main() -> None:
     args = parser.parse_args()
     minutes = {name: f"{share * args.minutes:g}" for name, share in SHARES.items()}
     for stage, arguments in STAGES:
-        threads = ("--threads", str(args.threads)) if stage.startswith(("train", "heard")) else ()
+        threads = ("--threads", str(args.threads)) if stage in THREADED else ()
         run(stage, (*(argument.format(**minutes) for argument in arguments), *threads))
 
 

@@ -316,6 +316,11 @@ const HANDLERS = {
     look: { count: state.looked + 1, changed: event.changed !== false },
   }),
 
+  "visavis.sound": (state, event) => {
+    const words = [event.level, event.pitch, event.kind].map(str).filter((word) => word !== "");
+    return appendNote(state, { type: event.type, text: `Heard: ${words.join(" ")}` });
+  },
+
   "visavis.ledger": withLedger,
 
   "visavis.sampler.hint": (state, event) => ({
