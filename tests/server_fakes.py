@@ -63,6 +63,21 @@ class FakePeer:
         self.candidates.append((candidate, sdp_mid))
 
 
+class ReturningPeer(FakePeer):
+    """One whose client may come back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_connected: Callable[[], None] = lambda: None
+        self.is_waited_for = False
+
+    def may_return(self) -> None:
+        self.is_waited_for = True
+
+    async def resume(self, offer_sdp: str) -> str:
+        return await self.restart(offer_sdp)
+
+
 class Talk:
     """A conversation that lasts until its peer is gone."""
 
@@ -118,13 +133,13 @@ class FakePipeline:
         self.is_closed = True
 
 
-def answerer(peers: list[FakePeer]) -> Answer:
+def answerer(peers: list[FakePeer], make: Callable[[], FakePeer] = FakePeer) -> Answer:
     """Each peer made is appended to `peers`."""
 
     async def answer(sdp: str) -> tuple[str, Peer]:
         if "broken" in sdp:
             raise BadInput("the offer is broken: send another", code="invalid_sdp", param="sdp")
-        peer = FakePeer()
+        peer = make()
         peers.append(peer)
         return f"answer to {sdp}", peer
 

@@ -389,9 +389,9 @@ def test_a_client_that_lost_its_connection_finds_its_conversation_again() -> Non
             first.transport.abort()
         assert await it.sessions() == 1  # it is waited for
         token = resumable["token"]
-        offered = [Subprotocol("realtime"), Subprotocol(f"visavis-resume.{token}")]
+        names = [Subprotocol("realtime"), Subprotocol(f"visavis-resume.{token}")]
         after = f"?after={resumable['event_id']}"
-        async with connect(it.url(after), subprotocols=offered) as second:
+        async with connect(it.url(after), subprotocols=names) as second:
             assert second.subprotocol == "realtime"
             resumed = await event(second)
             assert resumed["type"] == "visavis.session.resumed"
@@ -399,6 +399,11 @@ def test_a_client_that_lost_its_connection_finds_its_conversation_again() -> Non
             assert (await event(second))["message"] == {"type": "one"}
             await say(second, {"type": "two"})
             assert (await event(second))["message"] == {"type": "two"}
+            # Nor does an offer of WebRTC get anywhere with it.
+            shown = {**SDP, "Visavis-Resume": resumed["token"]}
+            offered = await it.http.post("/v1/realtime/calls", content="offer", headers=shown)
+            error = offered.json()["error"]
+            assert (offered.status_code, error["code"]) == (409, "resume_other_transport")
             # A token is good once: the client was given another.
             status, error = await turned_away(it.url(), token)
             assert (status, error["code"]) == (1008, "resume_token_invalid")

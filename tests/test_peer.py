@@ -285,6 +285,94 @@ def test_the_conversation_survives_a_new_connection() -> None:
     asyncio.run(main())
 
 
+RETURNING = WebrtcSettings(resume_s=20.0)
+
+
+def test_a_client_that_may_return_is_waited_for_and_finds_its_conversation() -> None:
+    async def main() -> None:
+        async with connected(settings=RETURNING) as (client, peer):
+            peer.may_return()
+            ups: list[int] = []
+            peer.on_connected = lambda: ups.append(1)
+            client.channel.send('{"type": "hello"}')
+            assert await peer.messages.get() == {"type": "hello"}
+            peer.playout.play(1, tone(960 * 500, 48_000), is_last=False)
+            pts = (await peer.audio.get()).pts
+            await client.close()
+            # What was being said to it is cut, and what it was saying forgotten.
+            assert await peer.messages.get() == {"type": "output_audio_buffer.clear"}
+            assert await peer.messages.get() == {"type": "input_audio_buffer.clear"}
+            peer.playout.flush()
+            assert not peer.is_connected and peer.closed_why is None
+            peer.send({"type": "meanwhile"})
+            again = Client(ToneTrack())
+            await again.accept(await peer.resume(await again.offer()))
+            await asyncio.wait_for(again.opened.wait(), 20)
+            assert json.loads(await again.messages.get())["type"] == "meanwhile"
+            await until(lambda: peer.is_connected)
+            assert ups == [1] and len(peer.messages) == 0
+            while len(peer.audio):
+                last = (await peer.audio.get()).pts
+            assert (await peer.audio.get()).pts > last > pts
+            reports: list[Report] = []
+            peer.set_played(recorder(reports))
+            peer.playout.play(2, tone(960 * 5, 48_000), is_last=True)
+            await until(lambda: bool(reports) and reports[-1][2])
+            assert {report[0] for report in reports} == {2}
+            await again.close()
+
+    asyncio.run(main())
+
+
+def test_a_client_may_come_back_before_it_was_missed() -> None:
+    async def main() -> None:
+        async with connected(settings=RETURNING) as (client, peer):
+            peer.may_return()
+            await peer.audio.get()
+            cut_the_line(client.connection)
+            again = Client(ToneTrack())
+            await again.accept(await peer.resume(await again.offer()))
+            await asyncio.wait_for(again.opened.wait(), 20)
+            assert await peer.messages.get() == {"type": "output_audio_buffer.clear"}
+            assert await peer.messages.get() == {"type": "input_audio_buffer.clear"}
+            with pytest.raises(BadInput):
+                await peer.resume("v=0")
+            again.channel.send('{"type": "still here"}')
+            assert await peer.messages.get() == {"type": "still here"}
+            await again.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_does_not_return_is_gone_after_the_grace_time() -> None:
+    async def main() -> None:
+        async with connected(settings=WebrtcSettings(resume_s=0.3)) as (client, peer):
+            peer.may_return()
+            await client.close()
+            with pytest.raises(MailboxClosed):
+                while True:
+                    await asyncio.wait_for(peer.audio.get(), 20)
+            assert peer.closed_why == (
+                "the client closed the connection, and did not come back within 0.3 s"
+            )
+            with pytest.raises(BadInput, match="closed"):
+                await peer.resume("v=0")
+
+    asyncio.run(main())
+
+
+def test_one_that_was_never_there_is_not_waited_for() -> None:
+    async def main() -> None:
+        client = Client(ToneTrack())
+        _, peer = await answer(await client.offer(), WebrtcSettings(ice_timeout_s=0.6))
+        peer.may_return()
+        await until(lambda: peer.closed_why is not None)
+        assert peer.closed_why == "the client could not be reached within 0.6 s"
+        await client.close()
+
+    asyncio.run(main())
+
+
 def test_absurd_pictures_are_refused_with_one_error_event() -> None:
     async def main() -> None:
         async with connected(

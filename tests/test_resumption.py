@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
+from typing import cast
 
+import httpx
 import pytest
-from server_fakes import FakePeer, Talk, answerer
+from server_fakes import FakePeer, FakePipeline, ReturningPeer, Talk, answerer
 from websocket_fakes import FakeSocket, settle
 from websocket_fakes import peer as websocket_peer
 
+from visavis.pipelines import server
 from visavis.pipelines.calls import Call, Calls, Conversation
 from visavis.pipelines.resumption import (
     ELSEWHERE,
@@ -22,19 +26,27 @@ from visavis.pipelines.resumption import (
 from visavis.runtime.clock import run_virtual
 from visavis.runtime.errors import BadInput, EngineFull
 from visavis.runtime.protocols import Transport
+from visavis.runtime.settings import AccessSettings, Settings
+
+CALLS = "/v1/realtime/calls"
+SDP = {"Content-Type": "application/sdp"}
+KEYS = (
+    "sk-visavis-0123456789abcdef0123456789abcdef",
+    "sk-visavis-fedcba9876543210fedcba9876543210",
+)
 
 
 def converse(transport: Transport) -> Conversation:
     return Talk(transport)
 
 
-def with_calls(scenario: Callable[[Calls, Resumptions], object], limit: int = 2) -> None:
-    """Play a scenario (a coroutine function) among conversations on virtual time."""
+def with_calls(scenario: Callable[[Calls, Resumptions], Awaitable[None]], limit: int = 2) -> None:
+    """Play a scenario among conversations on virtual time."""
 
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
             calls = Calls(answerer([]), converse, limit, tasks)
-            await scenario(calls, Resumptions())  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+            await scenario(calls, Resumptions())
             await calls.close("the test is over")
 
     run_virtual(main())
@@ -142,3 +154,127 @@ def test_a_vanished_owner_keeps_its_place_for_the_grace_time_and_no_longer() -> 
         calls.join(FakePeer(), "ws")
 
     with_calls(scenario, limit=1)
+
+
+# Over WebRTC: at signalling
+
+
+Scenario = Callable[[httpx.AsyncClient, list[FakePeer]], Awaitable[None]]
+
+
+def with_site(
+    scenario: Scenario,
+    make: Callable[[], FakePeer] = ReturningPeer,
+    settings: Settings | None = None,
+) -> None:
+    """Play a scenario on a server with fake peers."""
+    peers: list[FakePeer] = []
+    app = server.app(settings or Settings(), FakePipeline(), answerer(peers, make), None)
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with app.router.lifespan_context(app):
+            await asyncio.sleep(0)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1"
+            ) as client:
+                await scenario(client, peers)
+
+    asyncio.run(main())
+
+
+def test_a_client_that_asks_for_it_gets_a_token_and_comes_back_with_it() -> None:
+    async def scenario(client: httpx.AsyncClient, peers: list[FakePeer]) -> None:
+        made = await client.post(f"{CALLS}?visavis=1", content="offer", headers=SDP)
+        assert made.status_code == 201
+        first, place = made.headers["visavis-resume"], made.headers["location"]
+        (peer,) = peers
+        assert isinstance(peer, ReturningPeer) and peer.is_waited_for
+        peer.on_connected()
+        shown = {**SDP, "Visavis-Resume": first}
+        again = await client.post(CALLS, content="offer", headers=shown)
+        assert (again.status_code, again.text) == (200, "again offer")
+        assert again.headers["location"] == place and len(peers) == 1
+        second = again.headers["visavis-resume"]
+        # The connection did not come up: the same token is good once more.
+        again = await client.post(CALLS, content="offer", headers=shown)
+        assert again.status_code == 200
+        third = again.headers["visavis-resume"]
+        peer.on_connected()
+        assert len({first, second, third}) == 3
+        for spent in (first, second):
+            shown = {**SDP, "Visavis-Resume": spent}
+            refused = await client.post(CALLS, content="offer", headers=shown)
+            error = refused.json()["error"]
+            assert (refused.status_code, error["code"]) == (404, INVALID)
+            assert spent not in refused.text
+        assert (await client.post(f"{place}/hangup")).status_code == 200
+        shown = {**SDP, "Visavis-Resume": third}
+        refused = await client.post(CALLS, content="offer", headers=shown)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (410, ENDED)
+        assert "the client hung up" in refused.json()["error"]["message"]
+
+    with_site(scenario)
+
+
+def test_who_does_not_ask_gets_none_and_is_not_waited_for() -> None:
+    async def silent(client: httpx.AsyncClient, peers: list[FakePeer]) -> None:
+        made = await client.post(CALLS, content="offer", headers=SDP)
+        assert "visavis-resume" not in made.headers
+        assert not cast(ReturningPeer, peers[0]).is_waited_for
+
+    async def unable(client: httpx.AsyncClient, _: list[FakePeer]) -> None:
+        made = await client.post(f"{CALLS}?visavis=1", content="offer", headers=SDP)
+        assert made.status_code == 201 and "visavis-resume" not in made.headers
+
+    with_site(silent)
+    with_site(unable, FakePeer)
+
+
+def test_a_bad_offer_or_another_session_spends_nothing() -> None:
+    async def scenario(client: httpx.AsyncClient, _: list[FakePeer]) -> None:
+        made = await client.post(f"{CALLS}?visavis=1", content="offer", headers=SDP)
+        token = made.headers["visavis-resume"]
+        shown = {**SDP, "Visavis-Resume": token}
+        broken = await client.post(CALLS, content="broken", headers=shown)
+        assert (broken.status_code, broken.json()["error"]["code"]) == (400, "invalid_sdp")
+        parts = {"sdp": (None, "offer"), "session": (None, '{"instructions": "x"}')}
+        other = await client.post(CALLS, files=parts, headers={"Visavis-Resume": token})
+        error = other.json()["error"]
+        assert (error["code"], error["param"]) == ("unsupported_parameter", "session")
+        assert (await client.post(CALLS, content="offer", headers=shown)).status_code == 200
+
+    with_site(scenario)
+
+
+def test_a_token_is_good_with_the_key_it_was_given_to_only() -> None:
+    settings = Settings(access=AccessSettings(api_keys=KEYS))
+
+    async def scenario(client: httpx.AsyncClient, _: list[FakePeer]) -> None:
+        first, second = ({**SDP, "Authorization": f"Bearer {key}"} for key in KEYS)
+        made = await client.post(f"{CALLS}?visavis=1", content="offer", headers=first)
+        token = {"Visavis-Resume": made.headers["visavis-resume"]}
+        for headers, status in ((SDP, 401), (second, 404), (first, 200)):
+            back = await client.post(CALLS, content="offer", headers={**headers, **token})
+            assert back.status_code == status
+
+    with_site(scenario, settings=settings)
+
+
+def test_tokens_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    tokens = ["made-up"]
+
+    async def scenario(client: httpx.AsyncClient, _: list[FakePeer]) -> None:
+        made = await client.post(f"{CALLS}?visavis=1", content="offer", headers=SDP)
+        tokens.append(made.headers["visavis-resume"])
+        shown = {**SDP, "Visavis-Resume": tokens[-1]}
+        back = await client.post(CALLS, content="offer", headers=shown)
+        tokens.append(back.headers["visavis-resume"])
+        await client.post(CALLS, content="offer", headers={**SDP, "Visavis-Resume": "made-up"})
+
+    with_site(scenario)
+    assert len(tokens) == 3
+    said = " ".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert not any(token in said for token in tokens)
