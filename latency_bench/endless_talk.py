@@ -220,6 +220,7 @@ class EndlessTalk:
             agenda.clock,
             deliver=self._deliver,
             run_tool=self._run_tool,
+            judged=self.session.picture_judged,
             open_picture=None,
         )
         self._carrier.open()

@@ -37,9 +37,16 @@ def _cascade(settings: Settings, clock: Clock) -> Pipeline:
     return build(settings, clock)
 
 
+def _performance(settings: Settings, clock: Clock) -> Pipeline:
+    from .performance import build
+
+    return build(settings, clock)
+
+
 PLUGINS.register(PIPELINE, "fused", _fused)
 PLUGINS.register(PIPELINE, "cascade", _cascade)
 PLUGINS.register(PIPELINE, "echo", _echo)
+PLUGINS.register(PIPELINE, "performance", _performance)
 
 
 def make_pipeline(settings: Settings, clock: Clock | None = None) -> Pipeline:

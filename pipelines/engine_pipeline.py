@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
 
 from ..runtime.abilities import abilities_of
 from ..runtime.audio_path import audio_path_of
@@ -18,9 +18,13 @@ from ..runtime.protocols import Engine, Transport, Voice
 from ..runtime.runner import SessionRunner
 from ..runtime.session import Session
 from ..runtime.settings import Settings
+from .energy import energy_rate
 from .taps import Tapped
 from .tool_kit import ToolKit
 from .transcription import EMBEDDED, OwnedTranscriber, session_transcriber, transcriber_names
+
+if TYPE_CHECKING:
+    from ..models.orders import EngineMetrics
 
 
 class OwnedEngine(Engine, Protocol):
@@ -36,6 +40,16 @@ class OwnedEngine(Engine, Protocol):
 
     async def stop(self) -> None:
         """End it; idempotent."""
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An engine that counts what it does."""
+
+    @property
+    def metrics(self) -> EngineMetrics:
+        """Since the start."""
         ...
 
 
@@ -65,9 +79,11 @@ class EnginePipeline:
         *,
         writes_itself: bool = False,
         tools: ToolKit | None = None,
+        on_gpu: bool = False,
     ) -> None:
         """`writes_itself`: the engine's own transcript is that of the transcriber in the settings.
-        `tools` are functions that its model may call, as far as it can."""
+        `tools` are functions that its model may call, as far as it can. `on_gpu`: what the GPU takes
+        is this engine's."""
         self.name = name
         self.hints = hints
         self.totals = LatencyTotals()
@@ -80,6 +96,18 @@ class EnginePipeline:
         self._writes_itself = writes_itself
         self._tools = tools
         self._transcriber: OwnedTranscriber | None = None
+        self._energy = energy_rate(
+            settings.engine.watts_per_core, self._engine_busy_s, has_gpu=on_gpu
+        )
+
+    @property
+    def engine_metrics(self) -> EngineMetrics | None:
+        """What the engine counts; None before it is made, and for one that counts nothing."""
+        return self._engine.metrics if isinstance(self._engine, Metered) else None
+
+    def _engine_busy_s(self) -> float:
+        metrics = self.engine_metrics
+        return 0.0 if metrics is None else metrics.busy_s
 
     async def load(self) -> None:
         """Both at once: the voice is a process of its own, the engine a thread."""
@@ -87,6 +115,7 @@ class EnginePipeline:
         self._engine = self._make_engine()
         self._transcriber = session_transcriber(self._settings.transcription, self._clock)
         await asyncio.gather(self._voice.ready(), self._engine.ready())
+        self._energy.start()
 
     async def ended(self) -> str:
         """The engine's end is the pipeline's; a voice that dies is started again by itself."""
@@ -133,12 +162,14 @@ class EnginePipeline:
             transcriber=self._transcriber,
             tools=tools.conversation() if tools is not None and own else None,
             open_picture=_open_picture,
+            energy=self._energy.of,
         )
         runner.open()
         return runner
 
     async def close(self) -> None:
         """Idempotent."""
+        self._energy.stop()
         if self._tools is not None:
             self._tools.close()
         if self._engine is not None:

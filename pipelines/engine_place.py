@@ -36,14 +36,18 @@ def parts(name: str, settings: EngineSettings) -> Parts:
             from .fused import stepper
 
             return lambda: stepper(settings), SileroVad
+        case "performance":
+            from .performance import stepper as performance_stepper
+
+            return lambda: performance_stepper(settings), SileroVad
         case "echo":
             from ..models.echo import EchoStepper
 
             return lambda: EchoStepper(settings.slots), SileroVad
         case _:
             raise ConfigError(
-                f"engine.pipeline is {name!r}: an engine's process has the model of 'fused' or of "
-                "'echo'; what else answers runs beside it, in the server"
+                f"engine.pipeline is {name!r}: an engine's process has the model of 'fused', "
+                "'performance' or 'echo'; what else answers runs beside it, in the server"
             )
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..runtime.ledger import Histogram, LatencyTotals
 from .access import Access
 from .calls import Calls
+from .engine_counts import of_engine
 from .loop_lag import Lag
+from .pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ..models.orders import EngineMetrics
 
 QUANTILES = (0.5, 0.95, 0.99)
 
@@ -29,9 +34,21 @@ class Measured(Protocol):
         ...
 
 
-def prometheus(calls: Calls, lag: Lag, totals: LatencyTotals, access: Access | None = None) -> str:
+@runtime_checkable
+class HasEngine(Protocol):
+    """A pipeline whose engine counts what it does."""
+
+    @property
+    def engine_metrics(self) -> EngineMetrics | None:
+        """None where it counts nothing."""
+        ...
+
+
+def prometheus(calls: Calls, lag: Lag, pipeline: Pipeline, access: Access | None = None) -> str:
     """One line per value. Latencies are in milliseconds, as everywhere in visavis."""
-    parts = [*_of_calls(calls), *_of_media(calls), *_of_lag(lag), *_of_totals(totals)]
+    parts = [*_of_calls(calls), *_of_media(calls), *_of_lag(lag), *_of_totals(pipeline.totals)]
+    if isinstance(pipeline, HasEngine) and (engine := pipeline.engine_metrics) is not None:
+        parts += of_engine(engine)
     if access is not None:
         parts += _of_access(access)
     return "\n".join((*parts, ""))

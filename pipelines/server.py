@@ -172,5 +172,5 @@ async def _config(request: Request, desk: Desk) -> Response:
 
 async def _metrics(request: Request, desk: Desk) -> Response:
     admit(request, desk.access, scope=KeyScope.METRICS)
-    text = prometheus(desk.calls, desk.lag.report(), desk.host.pipeline.totals, desk.access)
+    text = prometheus(desk.calls, desk.lag.report(), desk.host.pipeline, desk.access)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

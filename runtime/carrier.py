@@ -78,9 +78,11 @@ class Carrier:
         *,
         deliver: Callable[[list[Delivery]], None],
         run_tool: Callable[[RunTool], None],
+        judged: Callable[[str], None],
         open_picture: OpenPicture | None,
     ) -> None:
-        """`deliver` is given what engine and voice bring; `run_tool` begins a function."""
+        """`deliver` is given what engine and voice bring; `run_tool` begins a function; `judged` is
+        told why a camera's picture was looked at, or not."""
         self.stage = SESSION
         """The part that is being called, for the one who has to say which one raised."""
         self.is_camera_on = True
@@ -92,6 +94,7 @@ class Carrier:
         self._clock = clock
         self._deliver = deliver
         self._run_tool = run_tool
+        self._judged = judged
         self._open_picture = open_picture
         self._asides = Asides(engine, deliver, open_picture)
         self._slot: Slot | None = None
@@ -142,8 +145,11 @@ class Carrier:
         if slot is None:
             return
         self.stage = "camera"
-        now = self._clock.now()
-        if self._sampler.judge(frame.pixels.luma(), frame.pts, now, is_speaking).accept:
+        verdict = self._sampler.judge(
+            frame.pixels.luma(), frame.pts, self._clock.now(), is_speaking
+        )
+        self._judged(verdict.reason)
+        if verdict.accept:
             self.stage = "engine"
             self._engine.look(slot, frame)
 

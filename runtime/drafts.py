@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .effects import Speak
-from .events import Head, ToolCalled, VoiceReady
+from .events import Energy, Head, ToolCalled, VoiceReady
 from .frames import SPEAKING_RATE
 from .ledger import Stamps
 from .phrases import PhraseSplitter
@@ -68,6 +68,8 @@ class Draft:
     stamps: Stamps = field(default_factory=Stamps)
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     """What it took of the engine."""
+    energy: Energy | None = None
+    """What that cost, where anybody can say."""
     options: ResponseOptions = field(default_factory=ResponseOptions)
     teller: ResponseTeller | None = None
     """Who tells the client of it, from the commit on."""

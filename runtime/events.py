@@ -344,11 +344,21 @@ class LoadChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Energy:
+    """An estimate of what something took, and what it is based on: counters of this machine (rapl,
+    nvml), or a figure that somebody set (watts_per_core)."""
+
+    joules: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerCounted:
     """What an answer, decoded to its end, took of the engine; names as in docs/engine.md."""
 
     turn: int
     counts: Mapping[str, int]
+    energy: Energy | None = None
 
 
 @dataclass(frozen=True, slots=True)

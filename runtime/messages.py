@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .events import RateLimit
+from .events import Energy, RateLimit
 from .items import Item
 
 Message = dict[str, object]
@@ -303,8 +303,13 @@ def turn_ledger(
     latencies: Mapping[str, float],
     stages: Mapping[str, float],
     counts: Mapping[str, int],
+    energy: Energy | None = None,
 ) -> Message:
-    """`ms`: the latencies of the turn; `stages_ms`: every stage, from the first stamp on."""
+    """`ms`: the latencies of the turn; `stages_ms`: every stage, from the first stamp on; `energy`:
+    an estimate with its basis, or null."""
+    estimate = None
+    if energy is not None:
+        estimate = {"joules": energy.joules, "basis": energy.basis, "is_estimate": True}
     return {
         "type": "visavis.ledger",
         "turn": turn,
@@ -312,6 +317,7 @@ def turn_ledger(
         "ms": dict(latencies),
         "stages_ms": dict(stages),
         "counts": dict(counts),
+        "energy": estimate,
     }
 
 

@@ -22,6 +22,8 @@ from .client_reader import ClientReader
 from .clock import Clock, MonotonicClock
 from .effects import Emit, EndSession, FlushPlayout, RunTool
 from .events import (
+    AnswerCounted,
+    Energy,
     Event,
     PeerGone,
     Played,
@@ -74,11 +76,12 @@ class SessionRunner:
         transcriber: Transcriber | None = None,
         tools: ToolRunner | None = None,
         open_picture: OpenPicture | None = None,
+        energy: Callable[[float], Energy] | None = None,
     ) -> None:
         """`recorder` is told every call into the session, before it is made. `wanted` is the session
         to begin with, as in `session.update`. `transcriber` and `tools` serve what the session's
         abilities promise; `open_picture` makes pixels of a picture in a message, to be decoded when
-        they are asked for (off the event loop)."""
+        they are asked for (off the event loop); `energy` estimates what seconds of computing took."""
         self.session = session
         self.sampler = FrameSampler(vision or VisionSettings())
         self._transport = transport
@@ -86,6 +89,7 @@ class SessionRunner:
         self._recorder = recorder
         self._wanted = wanted
         self._tools = tools
+        self._energy = energy
         self._tasks: asyncio.TaskGroup | None = None
         is_track = session.audio_path is AudioPath.TRACK
         self._client = ClientMessages(
@@ -104,6 +108,7 @@ class SessionRunner:
             self._clock,
             deliver=self._deliver,
             run_tool=self._run_tool,
+            judged=session.picture_judged,
             open_picture=open_picture,
         )
         self._inlet: Inlet | None = None
@@ -248,9 +253,15 @@ class SessionRunner:
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
-            self._happen(delivery.event, delivery.stamps)
+            self._happen(self._with_energy(delivery.event), delivery.stamps)
             if self._inlet is not None and isinstance(delivery.event, VoiceActivity):
                 self._inlet.heard(delivery.event.pts)
+
+    def _with_energy(self, event: Event) -> Event:
+        """An event says all that the session is to know: it is replayed without the meter."""
+        if not isinstance(event, AnswerCounted) or self._energy is None:
+            return event
+        return replace(event, energy=self._energy(event.counts.get("compute_us", 0) / 1e6))
 
     # Decide
 

@@ -123,7 +123,7 @@ class Session(ClientRequests):
                 return [Emit(messages.load(event.level, event.name, event.reason, event.what))]
             case AnswerCounted(turn=turn, counts=counts):
                 if (counted := self._draft(turn)) is not None:
-                    counted.counts = counts
+                    counted.counts, counted.energy = counts, event.energy
                 return []
             case PeerGone(why=why):
                 return self._end(why, now)

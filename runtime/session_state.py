@@ -285,8 +285,22 @@ class SessionState:
                 if totals is not None:
                     totals.count(name, count)
         counts |= {"ready_words": draft.ready_words, "ready_voice_ms": draft.ready_voice_ms}
+        if draft.energy is not None:
+            for totals in (self.totals, self._process_totals):
+                if totals is not None:
+                    totals.count("energy_mj_estimate", round(draft.energy.joules * 1000))
         response_id = draft.teller.response_id if draft.teller is not None else ""
-        return [Emit(messages.turn_ledger(draft.turn, response_id, told, stages, counts))]
+        ledger = messages.turn_ledger(
+            draft.turn, response_id, told, stages, counts, draft.energy
+        )
+        return [Emit(ledger)]
+
+    def picture_judged(self, reason: str) -> None:
+        """The sampler let a picture through, or not, for this reason. Counted, and no decision hangs
+        on it."""
+        for totals in (self.totals, self._process_totals):
+            if totals is not None:
+                totals.count(f"camera_{reason}")
 
 
 def words_in(text: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from visavis.latency_bench.figures import Figures
 from visavis.latency_bench.gpu import fitting_slots
-from visavis.latency_bench.gpu_energy import NoCounter, nvml, rapl
+from visavis.pipelines.energy_counters import NoCounter, nvml, rapl
 from visavis.latency_bench.gpu_lines import Ceilings, Line, table
 from visavis.latency_bench.gpu_plan import LeftOut, Task, carry_out
 from visavis.models.performance.config import performance_config

@@ -16,7 +16,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Annotated[
         str,
         Meta(
-            description="What answers: 'fused', 'echo', 'cascade' or a plugin's name.", min_length=1
+            description="What answers: 'fused', 'echo', 'cascade', 'performance' (random words) or a "
+            "plugin's name.",
+            min_length=1,
         ),
     ] = "fused"
     model: Annotated[str, Meta(description="Name of the model.", min_length=1)] = "nano"
@@ -32,6 +34,25 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     threads: Annotated[
         int, Meta(description="CPU threads of the model; 0 chooses by measurement.", ge=0, le=1024)
     ] = 0
+    watts_per_core: Annotated[
+        float,
+        Meta(
+            description="Watts of a busy CPU core, for the estimate of an answer's energy where the "
+            "machine shows no counter.",
+            gt=0,
+            le=1000,
+        ),
+    ] = 8.0
+    performance_model: Annotated[
+        Literal["tiny", "small", "1b"],
+        Meta(description="Sizes of the pipeline 'performance', whose weights are random."),
+    ] = "small"
+    performance_device: Annotated[
+        Literal["auto", "cpu", "cuda"], Meta(description="Where that model computes.")
+    ] = "auto"
+    performance_early_exit: Annotated[
+        bool, Meta(description="Whether it drafts at a quarter of its depth and verifies.")
+    ] = False
     backend: Annotated[
         Literal["onnxruntime", "torch"],
         Meta(
