@@ -336,9 +336,9 @@ def test_what_unheard_answers_took_is_counted_and_told_with_the_next_that_is_hea
     bench.start(ONE, 3)
     bench.order(Commit(ONE, 3))
     bench.all()
-    assert bench.events(ONE, AnswerCounted)[-1] == AnswerCounted(
-        3, {"wasted_shadows": 1, "wasted_words": 5}
-    )
+    told = bench.events(ONE, AnswerCounted)[-1]
+    assert isinstance(told, AnswerCounted) and told.turn == 3
+    assert (told.counts["wasted_shadows"], told.counts["wasted_words"]) == (1, 5)
     assert (bench.metrics.shadows, bench.metrics.wasted_shadows) == (3, 2)
     assert bench.metrics.wasted_tokens == 10
 
@@ -413,7 +413,11 @@ def test_a_batch_that_does_not_fit_the_memory_is_made_in_parts_and_nobody_new_is
     assert [len(bench.events(slot, TranscriptChanged)) for slot in (ONE, TWO)] == [1, 1]
     assert bench.metrics.failures == 0 and bench.metrics.exhausted == 1
     assert bench.metrics.rung == Rung.REFUSE
-    assert bench.events(ONE, LoadChanged) == [LoadChanged(4, "new conversations are refused")]
+    assert bench.events(ONE, LoadChanged) == [
+        LoadChanged(
+            4, "new conversations are refused", "refuse", "the device's memory ran out"
+        )
+    ]
 
 
 def test_a_conversation_there_is_no_memory_for_ends_and_says_so() -> None:
