@@ -43,6 +43,8 @@ class Answer:
     said: list[int] = field(default_factory=list[int])
     first: Floats | None = None
     """The full depth's logits [W] of the first word; None while the deep layers are owed it."""
+    early_wait: float = 0.0
+    """The chance, read at the first exit, that the person is not finished."""
     verified: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
     """Words to be said next, and their chances."""
     is_over: bool = False

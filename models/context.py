@@ -7,7 +7,7 @@ through the first layers (`lay`), then through the deep ones (`fill`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,6 +181,28 @@ class Context:
         for entry in later:
             self.enter(entry)
         self.catch_up()
+
+    def respell(
+        self, utterance: int, words: Sequence[str], entry_of: Callable[[str], Entry]
+    ) -> None:
+        """By ear the utterance is now these words. Those that are in the log already stay, from the
+        first on that is another one all go in anew, behind what was seen meanwhile."""
+
+        def is_its(entry: Entry) -> bool:
+            return entry.what is What.ASKED and entry.utterance == utterance and not entry.is_typed
+
+        heard = [i for i, entry in enumerate(self.log) if is_its(entry)]
+        same = 0
+        for at, word in zip(heard, words, strict=False):
+            if self.log[at].text != word:
+                break
+            same += 1
+        if same < len(heard):
+            later = [entry for entry in self.log[heard[same] :] if not is_its(entry)]
+            self.cut(heard[same])
+            self.log += later
+        for word in words[same:]:
+            self.enter(entry_of(word))
 
     def retell(self, ask: Entry, told: Sequence[Entry]) -> None:
         """Of the answer behind its mark `ask` the log holds just `told`; what came after it stays

@@ -72,13 +72,18 @@ class Habits:
 
 
 def open_embedded(
-    weights: WeightFile, slots: int, threads: int = 1, habits: Habits | None = None
+    weights: WeightFile,
+    slots: int,
+    threads: int = 1,
+    habits: Habits | None = None,
+    networks: Networks | None = None,
 ) -> Embedded:
-    """The model of a weight file in ONNX Runtime, with places for `slots` conversations.
+    """The model of a weight file, with places for `slots` conversations: in ONNX Runtime with so many
+    threads inside a step, or over other networks of the same weights.
 
     Transcripts are words of the dictionary beside the weights (`nano.words.json`), where one is.
     """
-    networks = OnnxNetworks(weights, threads)
+    networks = networks or OnnxNetworks(weights, threads)
     words = weights.path.with_suffix(".words.json")
     dictionary = Dictionary.load(words) if words.exists() else None
     return Embedded(
@@ -105,6 +110,10 @@ class Embedded:
         self.picture_size = (config.picture, config.picture)
         self._config, self._lexicon, self._networks = config, lexicon, networks
         self._habits = habits or Habits()
+        self.chosen = dict[str, str]()
+        """How it computes, for a person; whoever made the networks adds to it."""
+        if self._habits.wait_from is not None:
+            self.chosen["turn end"] = f"first layers alone from {self._habits.wait_from:.3f} on"
         self._tools = ToolWords(lexicon)
         self.abilities = Abilities(calls=self._tools.calls)
         self._entries = Entries(networks, config, lexicon, tables)
@@ -179,15 +188,21 @@ class Embedded:
             talk = self._talks[slot]
             before = talk.words.spelled
             for word in talk.words.feed(chances[row], latents[row]):
-                talk.context.enter(self._entries.heard(word, talk.utterance))
+                if not talk.words.are_searched:
+                    talk.context.enter(self._entries.heard(word, talk.utterance))
             self._samples[slot], self._frames[slot] = samples[row], frames[row]
             return talk.words.spelled != before
 
         return _each(len(rows), listen)
 
     def transcript(self, slot: int) -> str:
-        """What was understood of the utterance so far."""
-        return self._talks[slot].words.transcript()
+        """What was understood of the utterance so far. Its words go to the cache but for the last,
+        which may become another one; those that became others are taken back."""
+        talk = self._talks[slot]
+        text = talk.words.transcript()
+        if talk.words.are_searched and talk.answer is None and not talk.is_closed:
+            self._understood(talk, text.split()[:-1])
+        return text
 
     def look(self, slots: Sequence[int], pictures: npt.NDArray[np.uint8]) -> list[bool]:
         """Take in those pictures that differ from the one before: the first half of the vision
@@ -281,6 +296,13 @@ class Embedded:
         talk = self._talks[slot]
         answer = talk.answer or talk.told
         return 0.0 if answer is None else answer.certainty
+
+    def early_wait(self, slot: int) -> float:
+        """How the first layers alone judged, when the newest answer began, that the person is not
+        finished: 0 to 1."""
+        talk = self._talks[slot]
+        answer = talk.answer or talk.told
+        return 0.0 if answer is None else answer.early_wait
 
     def counts(self, slot: int) -> dict[str, int]:
         """Of the newest answer: positions that lay in the cache when it began, positions that went
@@ -385,8 +407,7 @@ class Embedded:
             self._number_utterance(slot)
         entries: list[Entry] = []
         if text is None:
-            if word := talk.words.open_word():
-                entries.append(self._entries.heard(word, talk.utterance))
+            entries += self._last_words(talk)
         elif not isinstance(text, Recital):
             typed = self._entries.typed(normalize(text)[:LETTERS_TYPED], talk.utterance)
             if typed is not None:
@@ -406,8 +427,9 @@ class Embedded:
             answer.recital = self._tools.recitation(text, ANSWER_WORDS)
             return Head.ANSWER, 1.0
         wait_from = self._habits.wait_from
-        if text is None and wait_from is not None and Heads.of(early).wait >= wait_from:
-            return Head.WAIT, Heads.of(early).wait
+        answer.early_wait = Heads.of(early).wait
+        if text is None and wait_from is not None and answer.early_wait >= wait_from:
+            return Head.WAIT, answer.early_wait
         answer.first, answer.passes = context.fill_all(), 1
         heads = Heads.of(answer.first)
         if text is not None or heads.answer >= max(heads.wait, heads.silent):
@@ -415,6 +437,20 @@ class Embedded:
         if heads.wait >= heads.silent:
             return Head.WAIT, heads.wait
         return Head.SILENT, heads.silent
+
+    def _last_words(self, talk: Conversation) -> list[Entry]:
+        """What of the utterance is not in the log yet: the word in progress, as if it were complete."""
+        if not talk.words.are_searched:
+            word = talk.words.open_word()
+            return [self._entries.heard(word, talk.utterance)] if word else []
+        words = talk.words.transcript().split()
+        self._understood(talk, words[:-1])
+        return [self._entries.understood(word, talk.utterance) for word in words[-1:]]
+
+    def _understood(self, talk: Conversation, words: Sequence[str]) -> None:
+        talk.context.respell(
+            talk.utterance, words, lambda word: self._entries.understood(word, talk.utterance)
+        )
 
     def _next(self, slot: int) -> tuple[str, bool]:
         talk = self._talks[slot]
@@ -434,9 +470,7 @@ class Embedded:
         answer.said.append(word)
         return "" if self._tools.is_call(answer.said) else text, False
 
-    def _recite(
-        self, talk: Conversation, answer: Answer, recital: Recitation
-    ) -> tuple[str, bool]:
+    def _recite(self, talk: Conversation, answer: Answer, recital: Recitation) -> tuple[str, bool]:
         """The next word of a text that is said as it stands; the cache follows when it can."""
         piece = recital.next()
         text, known = piece or ("", (END,))

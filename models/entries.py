@@ -69,16 +69,26 @@ class Entries:
 
     def typed(self, text: str, utterance: int) -> Entry | None:
         """Typed words; None where there is no letter."""
+        x = self._spelled(text)
+        if not len(x):
+            return None
+        return Entry(What.ASKED, x + self._typed_kind, utterance, text, is_typed=True)
+
+    def understood(self, word: str, utterance: int) -> Entry:
+        """A word by ear, as it was understood."""
+        return Entry(What.ASKED, self._spelled(word) + self._voice_kind, utterance, word)
+
+    def _spelled(self, text: str) -> Floats:
+        """Words letter by letter, all certain [N, D]."""
         classes = spell(text)
         spans = word_spans(classes)
-        if not spans:
-            return None
         config = self._config
+        if not spans:
+            return np.zeros((0, config.width), np.float32)
         longest = max(end - start for start, end in spans)
         chances = np.zeros((len(spans), longest, config.classes), np.float32)
         for row, (start, end) in enumerate(spans):
             chances[row, range(end - start), classes[start:end]] = 1.0
         latents = np.zeros((len(spans), longest, config.audio_width), np.float32)
         lengths = np.array([end - start for start, end in spans])
-        x = self._networks.read(chances, latents, lengths)
-        return Entry(What.ASKED, x + self._typed_kind, utterance, text, is_typed=True)
+        return self._networks.read(chances, latents, lengths)

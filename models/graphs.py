@@ -135,6 +135,8 @@ class HeldLayers:
 class Reference:
     """`Networks` in PyTorch."""
 
+    told = "PyTorch"
+
     def __init__(self, model: EmbeddedModel) -> None:
         self._model = model
         self._hear, self._read = HearStep(model), Read(model)

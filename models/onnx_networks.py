@@ -6,6 +6,7 @@ Axes: N layers, H heads, P most positions, L positions held, T new positions, D 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,6 +45,7 @@ class OnnxNetworks:
         if not listing.is_file():
             raise WeightsError(f"graph list {listing} is missing: reinstall visavis")
         taken: dict[str, list[str]] = json.loads(listing.read_text())
+        self.told = f"ONNX Runtime, {threads} thread{'s' if threads > 1 else ''} inside a step"
         self._config = weights.config
         self._rows = _Rows(weights.config, len(weights.lexicon))
         values = {name: _ort.OrtValue.ortvalue_from_numpy(t) for name, t in weights.tensors.items()}
@@ -69,6 +71,17 @@ class OnnxNetworks:
 
     def new_cache(self) -> OnnxLayers:
         return OnnxLayers(self._graphs["shallow"], self._graphs["deep"], self._rows, self._config)
+
+
+def step_seconds(networks: OnnxNetworks, width: int, tries: int = 8) -> float:
+    """The shortest time of a typical step: nine positions through the deep layers."""
+    layers, x = networks.new_cache(), np.zeros((9, width), np.float32)
+    best = float("inf")
+    for _ in range(tries):
+        began = time.perf_counter()
+        layers.deep(x, 0)
+        best = min(best, time.perf_counter() - began)
+    return best
 
 
 def _open(path: Path, names: Sequence[str], weights: Mapping[str, Any], threads: int) -> _Session:

@@ -24,12 +24,18 @@ class SpokenWords:
         self._search = None if dictionary is None else WordSearch(dictionary)
         self.reset()
 
+    @property
+    def are_searched(self) -> bool:
+        """Whether the transcript is made of a dictionary's words."""
+        return self._search is not None
+
     def reset(self) -> None:
         """Letters and words in progress are dropped."""
         self._compressor = RunCompressor()
         self._letters = ""
         self._word: list[Run] = []
         self._unsearched: list[Run] = []  # letters that the transcript has not yet
+        self._found: str | None = None  # the transcript, while nothing was heard since it was found
         if self._search is not None:
             self._search.reset()
 
@@ -37,6 +43,8 @@ class SpokenWords:
         """A window's letters [K, C] and latent [A]; the words that are complete with it."""
         for chance in chances:
             run = self._compressor.feed(chance, latent)
+            if run is not None or self._compressor.peek() is not None:
+                self._found = None
             if run is not None and (word := self._letter(run)):
                 yield word
 
@@ -69,11 +77,13 @@ class SpokenWords:
         came since the last time."""
         if self._search is None:
             return self.spelled
-        for run in self._unsearched:
-            self._search.feed(run[0])
-        self._unsearched = []
-        open_run = self._compressor.peek()
-        return self._search.text(None if open_run is None else open_run[0])
+        if self._found is None:
+            for run in self._unsearched:
+                self._search.feed(run[0])
+            self._unsearched = []
+            open_run = self._compressor.peek()
+            self._found = self._search.text(None if open_run is None else open_run[0])
+        return self._found
 
 
 def letter_of(chances: Floats) -> str:

@@ -187,6 +187,16 @@ class HasSpan(Protocol):
 
 
 @runtime_checkable
+class Chooses(Protocol):
+    """A stepper that chose how it computes."""
+
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        """What it chose, for a person."""
+        ...
+
+
+@runtime_checkable
 class CountsContext(Protocol):
     """A stepper that can tell what its context is made of."""
 

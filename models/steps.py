@@ -174,6 +174,7 @@ class Steps:
     def _spell(self, places: Sequence[Place]) -> None:
         """What each was understood to say."""
         for place, (event, stamps) in self._desk.for_each("spell", places, self._spelled):
+            self._owe(place, has_words=True)
             place.unlaid.append(Unlaid(event, stamps, "audio_latents_ready"))
         self.settle(places)
 

@@ -41,7 +41,7 @@ from .overload import Ladder, LadderSettings, Rung
 from .place import Place, jobs, wake_s
 from .scheduler import Choice, Costs, Job, choose
 from .sound_spotter import Spotter
-from .stepper import Stepper, TakesSounds
+from .stepper import Chooses, Stepper, TakesSounds
 from .steps import WAITING_WINDOWS, Steps
 from .vad import Vad
 from .warm import measured_costs
@@ -107,6 +107,8 @@ class Worker:
             )
         self._ears = stepper if isinstance(stepper, TakesSounds) else None
         self.abilities = abilities_of(stepper)
+        if isinstance(stepper, Chooses):
+            self._metrics.chosen |= stepper.chosen
         stepper.warm_up()
         self._vad.judge([0], np.zeros((1, WINDOW), np.float32))
         self._costs = measured_costs(stepper, self._vad, self._slots, self._clock)

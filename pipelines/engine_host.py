@@ -24,7 +24,7 @@ from ..models.engine_process.sockets import listening
 from ..models.engine_process.wire import Goodbye
 from ..runtime.errors import ConfigError
 from ..runtime.settings import EngineSettings
-from .engine_place import parts, spotter
+from .engine_place import parts, settle, spotter
 
 
 def engine(settings: EngineSettings) -> int:
@@ -63,6 +63,7 @@ async def _host(settings: EngineSettings, sock: socket.socket, *, is_guest: bool
         loop,
         name=settings.pipeline,
         spotter_factory=spotter(settings),
+        settle=settle(settings),
     )
     if is_guest:
         server.attach(socket.socket(fileno=os.dup(sock.fileno())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,15 @@ def spotter(settings: EngineSettings) -> Callable[[int], Spotter] | None:
     return SoundSpotter
 
 
+def settle(settings: EngineSettings) -> Callable[[], Mapping[str, str]]:
+    """What an engine's thread does for itself before it loads anything."""
+    from ..models import tuning
+    from ..models.thread_priority import Priority
+
+    wishes = tuning.Wishes(Priority(settings.priority), settings.switch_interval_ms)
+    return lambda: tuning.settle(wishes)
+
+
 def engine(name: str, settings: EngineSettings, clock: Clock) -> OwnedEngine:
     """The engine of the model of this name, not started yet. On the event loop. Raises
     `ConfigError`."""
@@ -75,6 +84,7 @@ def engine(name: str, settings: EngineSettings, clock: Clock) -> OwnedEngine:
             loop,
             clock=clock,
             spotter_factory=spotter(settings),
+            settle=settle(settings),
             name=name,
         )
     from ..models.engine_process.client import RemoteEngine

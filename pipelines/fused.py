@@ -15,6 +15,9 @@ from .voices import voice
 
 if TYPE_CHECKING:
     from ..models.embedded import Embedded
+    from ..models.graphs import Reference
+    from ..models.networks import WeightFile
+    from ..models.onnx_networks import OnnxNetworks
 
 HINTS = (
     "What colour is this?",
@@ -48,9 +51,37 @@ def engine(settings: Settings, clock: Clock) -> OwnedEngine:
 
 def stepper(settings: EngineSettings) -> Embedded:
     """On the engine's thread. Raises `WeightsError`."""
-    from ..models.embedded import open_embedded
+    from ..models.embedded import Habits, open_embedded
+    from ..models.exit_risk import wait_from
     from ..models.networks import WeightFile, shipped
 
     path = shipped(settings.model) if settings.weights is None else Path(settings.weights)
-    # One thread where nothing is said: steps are small, and the loop and the codecs need the rest.
-    return open_embedded(WeightFile(path), settings.slots, settings.threads or 1)
+    weights = WeightFile(path)
+    habits = Habits(settings.hedge_below, wait_from(path, settings.wait_risk))
+    networks = _networks(weights, settings)
+    model = open_embedded(weights, settings.slots, habits=habits, networks=networks)
+    model.chosen["model"] = networks.told
+    return model
+
+
+def _networks(weights: WeightFile, settings: EngineSettings) -> OnnxNetworks | Reference:
+    """What the settings name, with as many threads inside a step as they say or as it is worth."""
+    from ..models.onnx_networks import OnnxNetworks, step_seconds
+    from ..models.tuning import choose_threads
+
+    if settings.backend == "torch":
+        import torch
+
+        from ..models.graphs import Reference
+        from ..models.weights import load
+
+        torch.set_num_threads(settings.threads or 1)
+        return Reference(load(weights.path))
+    opened: dict[int, OnnxNetworks] = {}
+
+    def seconds(threads: int) -> float:
+        opened[threads] = OnnxNetworks(weights, threads)
+        return step_seconds(opened[threads], weights.config.width)
+
+    threads = choose_threads(settings.threads, seconds)
+    return opened.get(threads) or OnnxNetworks(weights, threads)

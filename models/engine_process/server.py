@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 
 from ...runtime.errors import EngineDied, EngineFull
@@ -54,10 +54,11 @@ class EngineServer:
         name: str = "engine",
         retry_after_s: float = 10.0,
         spotter_factory: Callable[[int], Spotter] | None = None,
+        settle: Callable[[], Mapping[str, str]] | None = None,
         ring_bytes: int = RING_BYTES,
         beat_s: float = BEAT_S,
     ) -> None:
-        """The factories are called on the engine's thread."""
+        """The factories, and `settle` before them, are called on the engine's thread."""
         sizes = self._sizes = list[tuple[int, int]]()
 
         def stepper() -> Stepper:
@@ -73,6 +74,7 @@ class EngineServer:
             name=name,
             retry_after_s=retry_after_s,
             spotter_factory=spotter_factory,
+            settle=settle,
         )
         self.name = name
         self._slots, self._retry_after_s, self._ring_bytes = slots, retry_after_s, ring_bytes
