@@ -62,3 +62,4 @@ def test_an_engine_says_what_it_can() -> None:
     assert abilities_of(Engine()).tools
     assert abilities_of(object()) == Abilities()
     assert Abilities(voices=frozenset("ba")).as_message()["voices"] == ["a", "b"]
+    assert Abilities(calls=frozenset("ba")).as_message()["calls"] == ["a", "b"]

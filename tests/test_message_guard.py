@@ -6,6 +6,7 @@ import pytest
 
 from visavis.runtime.clock import VirtualClock
 from visavis.runtime.errors import BadInput
+from visavis.runtime.events import RateLimit
 from visavis.runtime.message_guard import TOLD_AT_ONCE, Allowance, MessageGuard, Verdict
 from visavis.runtime.settings import LimitsSettings
 from visavis.runtime.token_bucket import TokenBucket
@@ -57,6 +58,20 @@ def test_what_a_key_shares_is_taken_by_all_its_conversations() -> None:
         second.take(200)
     assert caught.value.code == "quota_exceeded"
     assert taken(second, 1, 50) == 1
+
+
+def test_what_is_left_is_told_by_the_nearest_limit() -> None:
+    clock = VirtualClock()
+    guard = MessageGuard(LIMITS, clock)
+    assert guard.limits() == (RateLimit("requests", 20, 20, 0.0),)
+    taken(guard, 5)
+    assert guard.limits() == (RateLimit("requests", 20, 15, 0.5),)
+    messages = TokenBucket(12, 1, clock.now())
+    shared = Allowance(messages, TokenBucket(1, 1, clock.now()))
+    both = MessageGuard(LIMITS, clock, shared=shared)
+    assert both.limits() == (RateLimit("requests", 12, 12, 0.0),)
+    messages.take(10, clock.now())  # by another conversation of the key
+    assert both.limits() == (RateLimit("requests", 12, 2, 10.0),)
 
 
 def test_nonsense_is_told_a_while_then_silently_dropped_then_ended() -> None:

@@ -53,14 +53,20 @@ _DETECTIONS: list[object] = [
 ]
 
 
+_ABLE = [
+    Abilities(),
+    Abilities(tools=True, history=True, revises=True),
+    Abilities(calls=frozenset({"time"})),
+]
+
+
 class Realtime(RuleBasedStateMachine):
     """A session with a client that follows every event."""
 
-    @initialize(path=st.sampled_from(AudioPath), can_call=st.booleans())
-    def begin(self, path: AudioPath, can_call: bool) -> None:
-        able = Abilities(tools=True, history=True, revises=True) if can_call else Abilities()
+    @initialize(path=st.sampled_from(AudioPath), able=st.sampled_from(_ABLE))
+    def begin(self, path: AudioPath, able: Abilities) -> None:
         config = config_with()
-        own = frozenset({"time"}) if can_call else frozenset[str]()
+        own = frozenset({"time"}) if able.tools or able.calls else frozenset[str]()
         self.talk = Talk(path=path, abilities=able, config=config, own_tools=own)
         self.client = ClientMessages(as_message(config), able, path)
         self.follower = Follower(path)

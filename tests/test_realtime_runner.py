@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 import numpy as np
 from published_models import check, fields_of
@@ -15,6 +15,7 @@ from visavis.runtime.audio_path import AudioFormat, AudioPath
 from visavis.runtime.clock import LoopClock, run_virtual
 from visavis.runtime.errors import BadInput, EngineFull
 from visavis.runtime.events import (
+    RateLimit,
     ToolCalled,
     Transcribed,
     TranscriptChanged,
@@ -39,6 +40,10 @@ class MessagePeer(FakeTransport):
     def __init__(self) -> None:
         super().__init__()
         self.voiced: list[tuple[Mapping[str, object], int, AudioFormat, bool]] = []
+        self.left: Sequence[RateLimit] = ()
+
+    def limits(self) -> Sequence[RateLimit]:
+        return self.left
 
     async def decode_audio(self, audio: str, kind: AudioFormat) -> Pcm:
         try:
@@ -225,6 +230,24 @@ def test_a_question_sent_at_once_is_answered_in_messages() -> None:
     assert sent[-1] == "response.done"
     assert [kind for _, _, kind, _ in stage.peer.voiced] == [AudioFormat.PCM]
     assert stage.peer.voiced[-1][3]
+
+
+def test_what_the_client_may_still_send_is_told_with_every_response() -> None:
+    async def script(stage: Stage) -> None:
+        stage.peer.left = (RateLimit("requests", 10, 9, 0.1),)
+        stage.ask("what colour is this")
+        await asyncio.sleep(2)
+        stage.peer.left = ()  # nobody counts any more
+        stage.ask("and this")
+        await asyncio.sleep(2)
+
+    stage = Stage().run(script)
+    (told,) = stage.told("rate_limits.updated")
+    assert told["rate_limits"] == [
+        {"name": "requests", "limit": 10, "remaining": 9, "reset_seconds": 0.1}
+    ]
+    kinds = stage.peer.sent_types()
+    assert kinds.index("response.created") < kinds.index("rate_limits.updated")
 
 
 def test_a_minute_at_once_is_heard_no_faster_than_the_engine_listens() -> None:
