@@ -283,7 +283,9 @@ class ThreadedEngine:
     def _takes(self, slot: Slot) -> bool:
         return self._death is None and self._table.holds(slot)
 
-    def _order(self, order: Camera | Start | Retract | Commit | Cancel | Forget | TellSound) -> None:
+    def _order(
+        self, order: Camera | Start | Retract | Commit | Cancel | Forget | TellSound
+    ) -> None:
         if self._takes(order.slot):
             self._inbox.put(order)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .sound_features import BLOCK, COLUMN, FRAME, HOP, QUIET_DB, Floats, describe, summarise
+from .sound_features import BLOCK, COLUMN, HOP, QUIET_DB, Floats, describe, summarise
 
 OPENS_DB = 7.0
 """Over the floor: a sound begins."""
@@ -196,4 +196,3 @@ class EventCutter:
 
 def _db(power: float) -> float:
     return 10 * math.log10(power + _SILENCE)
-

@@ -178,7 +178,9 @@ class SoundSpotter:
     ) -> list[tuple[Sound, ...]]:
         """As the protocol says; each slot at most once in a call."""
         found = self.events(slots, windows, ends)
-        return [_named(self._namers[slot], events) for slot, events in zip(slots, found, strict=True)]
+        return [
+            _named(self._namers[slot], events) for slot, events in zip(slots, found, strict=True)
+        ]
 
     def events(
         self, slots: Sequence[int], windows: Floats, ends: Sequence[int]
@@ -228,7 +230,11 @@ def events_in(audio: Floats) -> list[Event]:
     powers = block_powers(audio[None])[0].tolist()
     blocks, cutter = HOP // BLOCK, EventCutter()
     found = (
-        cutter.feed(padded[at * HOP : at * HOP + FRAME], powers[at * blocks : (at + 1) * blocks], (at + 1) * HOP)
+        cutter.feed(
+            padded[at * HOP : at * HOP + FRAME],
+            powers[at * blocks : (at + 1) * blocks],
+            (at + 1) * HOP,
+        )
         for at in range(len(audio) // HOP)
     )
     return [event for event in found if event is not None]

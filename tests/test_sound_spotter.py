@@ -159,7 +159,9 @@ def test_what_is_none_of_them_is_left_alone(kind: str) -> None:
     random = np.random.default_rng(3)
     named: list[Sound] = []
     for _ in range(3):
-        named += sounds_in(make_sounds.distracted(random, kind, 5.0, Line(snr_db=25)).pcm, network())
+        named += sounds_in(
+            make_sounds.distracted(random, kind, 5.0, Line(snr_db=25)).pcm, network()
+        )
     assert len(named) <= 2
 
 
@@ -219,7 +221,10 @@ def test_one_sound_is_not_told_twice(first: Event, second: Event, is_two: bool) 
 
 def test_loud_and_soft_are_told_by_the_loudest_part() -> None:
     namer = SoundNamer(ByFirst())
-    loud, soft = namer.name(event(CLAP, 0, 0.02, -20, 40)), namer.name(event(CLAP, 1, 0.02, -40, 40))
+    loud, soft = (
+        namer.name(event(CLAP, 0, 0.02, -20, 40)),
+        namer.name(event(CLAP, 1, 0.02, -40, 40)),
+    )
     assert loud is not None and soft is not None
     assert (loud.level, soft.level) == (Loudness.LOUD, Loudness.SOFT)
     assert loud.pitch is None
