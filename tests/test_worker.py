@@ -529,4 +529,7 @@ def test_who_comes_under_pressure_is_told_of_it() -> None:
     bench = under_pressure(Rung.SHADOWS)
     bench.order(Close(ONE), Open(Slot(0, 2)))
     bench.all()
-    assert bench.events(Slot(0, 2)) == [LoadChanged(3, "answers are prepared later")]
+    (told,) = bench.events(Slot(0, 2))
+    assert isinstance(told, LoadChanged)
+    assert (told.level, told.name, told.what) == (3, "shadows", "answers are prepared later")
+    assert told.reason
