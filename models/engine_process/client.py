@@ -136,6 +136,8 @@ class RemoteEngine:
         elif not self._ended.done():
             self._life.cancel()
         await asyncio.wait([self._life])
+        if self._death is None:  # it was cancelled before it began
+            self._end("it was stopped")
 
     async def _live(self) -> None:
         why = "it was stopped"
