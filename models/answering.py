@@ -45,6 +45,8 @@ class Answer:
     """The full depth's logits [W] of the first word; None while the deep layers are owed it."""
     early_wait: float = 0.0
     """The chance, read at the first exit, that the person is not finished."""
+    drafted_words: list[int] = field(default_factory=list[int])
+    """The last said word and those drafted behind it, in the first layers only."""
     verified: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
     """Words to be said next, and their chances."""
     is_over: bool = False
@@ -119,7 +121,8 @@ class Decoder:
             word, chance = self._choose(answer.first + self._only_words, answer.is_hedged)
         else:
             if not answer.verified:
-                self._draft_and_verify(context, answer)
+                self.draft(context, answer)
+                self._verify(context, answer)
             word, chance = answer.verified.pop(0)
         answer.certainty *= chance
         answer.is_hedged = answer.is_hedged or word == self._hedging.word
@@ -135,16 +138,28 @@ class Decoder:
             return self._hedging.word, 1.0
         return word, chance
 
-    def _draft_and_verify(self, context: Context, answer: Answer) -> None:
-        """Afterwards the cache holds all said words whose successors are known, and `verified` those
-        successors: exactly what the full depth alone would have chosen, hedges included."""
-        cache, start = context.cache, context.cache.used
-        words = [answer.said[-1]]
+    @staticmethod
+    def wants_draft(answer: Answer) -> bool:
+        """The next word is to be drafted first."""
+        is_known = not answer.said or answer.verified or answer.drafted_words
+        return not (answer.is_over or answer.recital is not None or is_known)
+
+    def draft(self, context: Context, answer: Answer) -> None:
+        """Words behind the last said one go into the first layers, as the first exit reads them."""
+        if not self.wants_draft(answer):
+            return
+        words = answer.drafted_words = [answer.said[-1]]
         for _ in range(DRAFT):
-            early = cache.take(self._entries.words[words[-1] : words[-1] + 1])[-1]
+            early = context.cache.take(self._entries.words[words[-1] : words[-1] + 1])[-1]
             words.append(int((early + self._words_or_end).argmax()))
             if words[-1] == END:
                 break
+
+    def _verify(self, context: Context, answer: Answer) -> None:
+        """Afterwards the cache holds all said words whose successors are known, and `verified` those
+        successors: exactly what the full depth alone would have chosen, hedges included."""
+        cache, words = context.cache, answer.drafted_words
+        start = cache.used - len(words) + 1
         rows = cache.fill()[start - cache.used :]
         is_hedged = answer.is_hedged
         chosen: list[tuple[int, float]] = []
@@ -161,7 +176,7 @@ class Decoder:
         answer.accepted += agreed
         answer.passes += 1
         context.log += self._said(words[:agreed], answer)
-        answer.verified = chosen
+        answer.verified, answer.drafted_words = chosen, []
 
     def _said(self, words: Sequence[int], answer: Answer) -> list[Entry]:
         return [self._entries.mark(word, What.SAID, answer.utterance) for word in words]

@@ -277,13 +277,13 @@ class Context:
 
     @property
     def owed(self) -> int:
-        """Positions of the log that no layer has yet."""
-        return length(self.log) - self.cache.used
+        """Positions of the log that no layer has yet; of an answer none, it goes in with itself."""
+        return 0 if self.is_answering else length(self.log) - self.cache.used
 
     @property
     def unfilled(self) -> int:
-        """Positions that the first layers have and the deep ones have not."""
-        return self.cache.unfilled
+        """Positions that the first layers have and the deep ones have not; of an answer none."""
+        return 0 if self.is_answering else self.cache.unfilled
 
     def lay(self) -> None:
         """A step of what is owed: a picture is recognised, or `LAID_AT_ONCE` positions laid."""
@@ -295,7 +295,7 @@ class Context:
 
     def fill(self) -> None:
         """`FILLED_AT_ONCE` positions more for the deep layers."""
-        if self.cache.unfilled:
+        if self.unfilled:
             self.cache.fill(FILLED_AT_ONCE)
 
     def lay_all(self) -> Floats:

@@ -286,6 +286,23 @@ class Embedded:
         """The next word of each answer: the full depth's choice, drafted early where it pays."""
         return _each(len(slots), lambda row: self._next(slots[row]))
 
+    def wants_draft(self, slot: int) -> bool:
+        """The next word of the answer takes the first layers, then the deep ones."""
+        answer = self._talks[slot].answer
+        return answer is not None and self._decoder.wants_draft(answer)
+
+    def draft(self, slots: Sequence[int]) -> list[bool]:
+        """The first layers' part of the next words."""
+
+        def some(row: int) -> bool:
+            talk = self._talks[slots[row]]
+            is_wanted = talk.answer is not None and self._decoder.wants_draft(talk.answer)
+            if talk.answer is not None:
+                self._decoder.draft(talk.context, talk.answer)
+            return is_wanted
+
+        return _each(len(slots), some)
+
     def call(self, slot: int) -> tuple[str, str] | None:
         """The function that the answer calls, under way or the last one."""
         answer = self._talks[slot].answer or self._talks[slot].told

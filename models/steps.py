@@ -8,6 +8,7 @@ lay     its second half, or what is owed into the decoder's first layers
 fill    a few positions into its deep layers
 note    a word of what it puts a picture into, while nobody wants anything
 begin   the head and the first token of an answer
+draft   the next words at the first exit, where the model works that way
 next    one more token
 """
 
@@ -39,7 +40,7 @@ from .hearing import Hear
 from .overload import Rung
 from .place import NOTED_S, SETTLES_S, Begun, Place, Unlaid, is_before
 from .sound_spotter import Spotter
-from .stepper import Calls, Counts, CountsContext, Fills, HasSpan, Lays, Stepper, TakesNotes
+from .stepper import Calls, Counts, CountsContext, Drafts, Fills, HasSpan, Lays, Stepper, TakesNotes
 from .vad import Vad
 from .windows import Window
 
@@ -68,6 +69,7 @@ class Steps:
         self._stepper, self._vad, self._commit = stepper, vad, commit
         self._lays = stepper if isinstance(stepper, Lays) else None
         self._fills = stepper if isinstance(stepper, Fills) else None
+        self._drafts = stepper if isinstance(stepper, Drafts) else None
         self._notes = stepper if isinstance(stepper, TakesNotes) else None
         self._counts = stepper if isinstance(stepper, Counts) else None
         self._context = stepper if isinstance(stepper, CountsContext) else None
@@ -82,6 +84,7 @@ class Steps:
             "fill": self._fill,
             "note": self._note,
             "begin": self._begin,
+            "draft": self._draft,
             "next": self._next,
         }
 
@@ -350,6 +353,9 @@ class Steps:
             answer.said += 1
             answer.cost_s += (now - before) / len(places)
             answer.is_open = not is_last
+            answer.wants_draft = self._drafts is not None and self._drafts.wants_draft(
+                place.slot.index
+            )
             self._metrics.tokens += 1
             if is_last and self._calls is not None:
                 self._tell_call(place, answer, self._calls.call(place.slot.index))
@@ -357,6 +363,18 @@ class Steps:
             if is_last:
                 self._count_answer(place, answer)
         self.settle(places)
+
+    def _draft(self, places: Sequence[Place]) -> None:
+        """Words of answers under way that the deep layers will verify."""
+        drafts, before = self._drafts, self._clock.now()
+        assert drafts is not None
+        for place, _ in self._desk.for_each(
+            "draft", places, lambda some: drafts.draft(_indices(some))
+        ):
+            answer = place.answer
+            assert answer is not None
+            answer.cost_s += (self._clock.now() - before) / len(places)
+            answer.wants_draft = drafts.wants_draft(place.slot.index)
 
     def _tell_call(self, place: Place, answer: Begun, call: tuple[str, str] | None) -> None:
         """The answer calls a function: told before its last token."""
