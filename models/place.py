@@ -73,6 +73,13 @@ class Begun:
     first_token: float = 0.0
     cost_s: float = 0.0
     """Time computing for it."""
+    wants_draft: bool = False
+    """Its next token takes two steps, and this is the first."""
+
+    @property
+    def step(self) -> str:
+        """The next one for it."""
+        return "draft" if self.wants_draft else "next"
 
 
 @dataclass(slots=True)
@@ -180,6 +187,12 @@ class Place:
         return self.start is not None and not self.is_answering
 
     @property
+    def may_wait(self) -> bool:
+        """What the deep layers have not seen is of somebody who is speaking, and no picture."""
+        is_seen = any(isinstance(one.event, PictureSeen) for one in self.unlaid)
+        return self.gate.is_voiced and not is_seen
+
+    @property
     def has_tail(self) -> bool:
         """Audio that the answer which is wanted is to be based on was not judged yet."""
         start = self.start
@@ -203,7 +216,7 @@ def jobs(place: Place, now: float, rung: Rung) -> Iterator[Job]:
     if place.owed:
         kind, within = (Kind.AUDIO, AUDIO_S) if place.owes_words else (Kind.VIDEO, VIDEO_S)
         yield Job("lay", index, kind, place.owed_since + within)
-    if place.unfilled >= GROUP or (place.unfilled and not place.gate.is_voiced):
+    if place.unfilled and (place.unfilled >= GROUP or not place.may_wait):
         yield Job("fill", index, Kind.VIDEO, place.unfilled_since + VIDEO_S)
     elif place.wants_note and not place.unfilled and rung is Rung.NORMAL:
         yield Job("note", index, Kind.VIDEO, now + NOTE_S)
@@ -216,15 +229,15 @@ def _answer_jobs(place: Place, now: float, rung: Rung) -> Iterator[Job]:
     if answer is not None and answer.is_open:
         if answer.is_committed:
             if answer.said == 0:
-                yield Job("next", index, Kind.FIRST, answer.asked + FIRST_S)
+                yield Job(answer.step, index, Kind.FIRST, answer.asked + FIRST_S)
             elif start is not None:  # it holds the next one up
-                yield Job("next", index, Kind.DECODE, now)
+                yield Job(answer.step, index, Kind.DECODE, now)
             elif ahead_s(answer.first_token, answer.said, now) == 0.0:
                 due = token_deadline(answer.first_token, answer.said)
-                yield Job("next", index, Kind.DECODE, due)
+                yield Job(answer.step, index, Kind.DECODE, due)
         elif answer.said < SHADOW_TOKENS and rung < Rung.SHADOWS:
             due = token_deadline(answer.asked + FIRST_S, answer.said)
-            yield Job("next", index, Kind.SHADOW, due)
+            yield Job(answer.step, index, Kind.SHADOW, due)
     elif start is not None:
         kind = Kind.FIRST if place.is_commit_wanted else Kind.SHADOW
         step = _first_step(place)

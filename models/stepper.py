@@ -142,6 +142,20 @@ class Fills(Protocol):
 
 
 @runtime_checkable
+class Drafts(Protocol):
+    """A stepper whose `next` is two short steps where words have to be drafted. Whoever asks for the
+    next word without the first gets both in one."""
+
+    def wants_draft(self, slot: int) -> bool:
+        """The next word of the slot's answer has to be drafted."""
+        ...
+
+    def draft(self, slots: Sequence[int]) -> list[bool]:
+        """Draft the next words of each slot; True where there was something to draft."""
+        ...
+
+
+@runtime_checkable
 class TakesNotes(Protocol):
     """A stepper that puts what it sees into words while nobody speaks, and remembers those."""
 
