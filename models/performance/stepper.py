@@ -265,7 +265,7 @@ class PerformanceStepper:
             answer = self._talks[slot].answer
             if answer is None or answer.is_over:
                 found[slot] = ("", True)
-            elif answer.said >= len(answer.tokens):
+            elif len(answer.tokens) <= answer.said < answer.words:
                 rows.append(slot)
         self._decode(rows)
         for slot in slots:
@@ -293,9 +293,12 @@ class PerformanceStepper:
         """The slot's context, and the answer under way."""
         talk = self._talks[slot]
         found = talk.context.taken()
-        if talk.answer is None:
+        answer = talk.answer
+        if answer is None:
             return found
-        return TokensTaken(found.text + 1 + talk.answer.said, found.audio, found.image)
+        heard = answer.added - 1 if answer.heard else 0
+        text = answer.added - heard + answer.said
+        return TokensTaken(found.text + text, found.audio + heard, found.image)
 
     def retract(self, slot: int) -> None:
         """The cache is what it was; latents that went into the shadow wait again."""
