@@ -37,8 +37,9 @@ _HANN: Floats = np.hanning(FRAME + 1)[:FRAME].astype(np.float32)
 _EDGES = np.array([3, 10, 19, 38, 77, 128, 240])  # 94, 300, 600, 1,200, 2,400, 4,000, 7,500 Hz
 _LAGS = slice(32, 201)  # 500 … 80 Hz
 _TEETH: Floats = np.arange(1, 9, dtype=np.float32)
-_FADES: Floats = np.fft.irfft(np.abs(np.fft.rfft(_HANN)) ** 2)[_LAGS].astype(np.float32)
-_FADES /= np.float32(np.square(_HANN).sum())
+_FADES: Floats = (
+    np.fft.irfft(np.abs(np.fft.rfft(_HANN)) ** 2)[_LAGS] / np.square(_HANN).sum()
+).astype(np.float32)
 
 
 class Column(NamedTuple):

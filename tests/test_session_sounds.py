@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runtime_fakes import Talk, acts, told
+from runtime_fakes import Talk, acts, config_with, told
 
-from visavis.runtime.effects import CommitTurn, ForgetUtterance, StartShadow, TellSound
+from visavis.runtime.effects import CommitTurn, Effect, ForgetUtterance, StartShadow, TellSound
 from visavis.runtime.events import Head, PictureSeen, SoundHeard
 from visavis.runtime.replay import replay
 from visavis.runtime.session import Session
@@ -50,7 +50,7 @@ def test_a_clap_has_no_pitch() -> None:
 def test_sounds_and_pictures_keep_their_order() -> None:
     talk = Talk()
     talk.pause(20)
-    log = []
+    log = list[Effect]()
     for pts in (1000, 2000):
         log += talk.give(PictureSeen(pts, changed=True))
         talk.pause(5)
@@ -123,8 +123,6 @@ def test_a_question_behind_a_hum_is_answered() -> None:
 
 
 def test_messages_of_ours_are_kept_from_clients_that_want_none() -> None:
-    from runtime_fakes import config_with
-
     talk = Talk(config=config_with(visavis={"events": False}))
     talk.pause(10)
     one = sound(talk, 4)

@@ -33,11 +33,11 @@ class Scripted:
         self.settling = set[int]()
 
     def judge(
-        self, slots: Sequence[int], samples: Samples, ends: Sequence[int]
+        self, slots: Sequence[int], windows: Samples, ends: Sequence[int]
     ) -> list[tuple[Sound, ...]]:
         self.calls.append(list(ends))
         found: list[tuple[Sound, ...]] = []
-        for slot, first, end in zip(slots, samples[:, 0], ends, strict=True):
+        for slot, first, end in zip(slots, windows[:, 0], ends, strict=True):
             self.settling.discard(slot)
             if abs(first - 0.1) < 0.01:
                 self.settling.add(slot)

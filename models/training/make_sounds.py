@@ -7,6 +7,7 @@ that comes and goes. Speech comes from the pool of questions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -70,7 +71,7 @@ def _fade(size: int, rise_s: float, fall_s: float) -> Pcm:
 
 
 def _log_uniform(random: Random, low: float, high: float) -> float:
-    return float(np.exp(random.uniform(np.log(low), np.log(high))))
+    return math.exp(random.uniform(math.log(low), math.log(high)))
 
 
 def _wander(random: Random, size: int, steps_s: float) -> Pcm:
@@ -136,7 +137,7 @@ def whistle(random: Random, hertz: float) -> Pcm:
     made += breath * 10 ** (random.uniform(-32, -16) / 20)
     swell = 1 + 0.18 * _wander(random, size, 0.15)
     edges = _fade(size, random.uniform(0.02, 0.09), random.uniform(0.03, 0.12))
-    return (made * np.clip(swell, 0.4, 2) * edges).astype(np.float32)
+    return np.asarray(made * np.clip(swell, 0.4, 2) * edges, np.float32)
 
 
 def hum(random: Random, hertz: float) -> Pcm:
@@ -160,7 +161,7 @@ def hum(random: Random, hertz: float) -> Pcm:
     made += 0.01 * random.standard_normal(size) * np.abs(made).max()
     swell = 1 + 0.2 * _wander(random, size, 0.2)
     edges = _fade(size, random.uniform(0.03, 0.15), random.uniform(0.05, 0.2))
-    return (made * np.clip(swell, 0.4, 2) * edges).astype(np.float32)
+    return np.asarray(made * np.clip(swell, 0.4, 2) * edges, np.float32)
 
 
 def loudest(audio: Pcm) -> float:
@@ -214,13 +215,13 @@ def through(random: Random, dry: Pcm, line: Line, sounding: float) -> Pcm:
     made = made + random.standard_normal(made.size).astype(np.float32) * np.float32(
         10 ** (-random.uniform(66, 90) / 20)
     )
-    made = np.clip(made, -1, 1)
+    made = np.clip(made, -1, 1).astype(np.float32)
     if line.telephone:
         made = telephone_round_trip(made, burst_loss(random, made.size // 320, line.loss))
     elif line.opus:
         lost = burst_loss(random, made.size // PACKET + 5, line.loss)
         made = opus_round_trip(made, int(random.integers(16, 33)) * 1000, lost)
-    return made.astype(np.float32)
+    return made
 
 
 def any_line(random: Random) -> Line:

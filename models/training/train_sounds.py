@@ -76,8 +76,8 @@ def clips(random: Random, count: int) -> Iterator[Clip]:
             kind = KINDS[int(random.integers(len(KINDS)))]
             yield make_sounds.in_a_row(random, kind, int(random.integers(1, 6)), line)
         elif at % 5 == 3:
-            kind = str(random.choice(make_sounds.DISTRACTIONS))
-            yield make_sounds.distracted(random, kind, 4.0, line)
+            distraction = str(random.choice(make_sounds.DISTRACTIONS))
+            yield make_sounds.distracted(random, distraction, 4.0, line)
         else:
             noisy = replace(line, snr_db=float(random.uniform(-3, 10)))
             quiet = np.zeros(4 * RATE, np.float32)
