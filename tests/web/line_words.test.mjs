@@ -26,8 +26,8 @@ test("a good line needs no notice, another one says what is done about it", () =
 test("every step of the load is told in words, and none while everything is served", () => {
   assert.equal(words.loadWords(0), null);
   const told = [1, 2, 3, 4].map((step) => words.loadWords(step));
-  assert.equal(told[0].title, "Many people are talking");
-  assert.match(told[0].body, /pictures less often/);
+  assert.equal(told[0].title, "Much is going on here");
+  assert.match(told[0].body, /looked at less often/);
   assert.equal(new Set(told.map(({ body }) => body)).size, 4);
   assert.deepEqual(words.loadWords(9), told[3]);
 });

@@ -21,10 +21,10 @@ const FAILED = {
 /** What the server does less of, by the step of its overload ladder. */
 const LOAD = [
   null,
-  ["Many people are talking", "It looks at pictures less often."],
-  ["Many people are talking", "It looks at one picture for each question."],
-  ["Very many people are talking", "It looks at pictures rarely, and answers begin a little later."],
-  ["The server is full", "Your conversation goes on, with fewer pictures; nobody new is let in."],
+  ["Much is going on here", "So pictures are looked at less often for a while."],
+  ["Much is going on here", "So one picture is looked at for each question, for a while."],
+  ["Very much is going on here", "So few pictures are looked at, and answers begin a little later."],
+  ["The server has all it can do", "Your conversation goes on with few pictures; nobody new is let in."],
 ];
 
 /** A word or two for the state of the line. */
