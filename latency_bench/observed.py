@@ -106,6 +106,10 @@ class Told:
                 for name, count in _object(message, "counts").items():
                     if isinstance(count, int):
                         self.counts[name] = self.counts.get(name, 0) + count
+                joules = _object(message, "energy").get("joules")
+                if isinstance(joules, int | float):
+                    name = "energy_mj_estimate"
+                    self.counts[name] = self.counts.get(name, 0) + round(joules * 1000)
             case "error":
                 self.problems.append(str(_object(message, "error").get("message")))
             case "visavis.session.ended":

@@ -148,10 +148,19 @@ def test_a_cancelled_response_is_over() -> None:
 
 def test_ledgers_and_problems_are_kept() -> None:
     heard = told(
-        (1.0, {"type": "visavis.ledger", "ms": {"fusion": 2.0}, "counts": {"shadows": 2}}),
+        (
+            1.0,
+            {
+                "type": "visavis.ledger",
+                "ms": {"fusion": 2.0},
+                "counts": {"shadows": 2},
+                "energy": {"joules": 0.25, "basis": "rapl", "is_estimate": True},
+            },
+        ),
         (2.0, {"type": "visavis.ledger", "ms": {"fusion": 3.0}, "counts": {"shadows": 1}}),
         (3.0, {"type": "error", "error": {"message": "no"}}),
         (4.0, {"type": "something.new"}),
     )
     assert heard.ledgers == [{"fusion": 2.0}, {"fusion": 3.0}]
-    assert heard.counts == {"shadows": 3} and heard.problems == ["no"]
+    assert heard.counts == {"shadows": 3, "energy_mj_estimate": 250}
+    assert heard.problems == ["no"]
