@@ -9,21 +9,20 @@ from typing import cast
 from . import messages
 from . import response_messages as say
 from .drafts import Draft
-from .effects import Effect, Emit, EndAside, InsertItem, StartAside
+from .effects import Effect, Emit, EndAside, StartAside
 from .errors import BadInput
-from .events import AnswerRequested, AsideFailed, CancelRequested, ToolFinished
+from .events import AnswerRequested, AsideFailed, CancelRequested
+from .function_results import FunctionResults
 from .item_input import EncodedPicture
-from .item_requests import ItemRequests
 from .narrator import Narrator
 from .response_options import ItemReference, ResponseOptions, session_options
 from .session_state import words_in
-from .tools import recited
 
 MAX_ASIDES = 4
 """Answers outside of the conversation at once."""
 
 
-class ClientRequests(ItemRequests):
+class ClientRequests(FunctionResults):
     """Answers on request."""
 
     def _begin(self) -> None:
@@ -284,51 +283,6 @@ class ClientRequests(ItemRequests):
     def _drop_aside(self, aside: Draft, status: str, details: messages.Message) -> list[Effect]:
         del self._asides[aside.turn]
         return [EndAside(aside.turn), *self._close_response(aside, status, details)]
-
-    # Functions of ours
-
-    def _tool_finished(self, event: ToolFinished, now: float) -> list[Effect]:
-        if event.call_id not in self._calls:
-            return []
-        called_by = self._calls.pop(event.call_id)
-        item_id = self.narrator.new_id("item")
-        item = messages.output_item(item_id, event.call_id, event.output)
-        before = self.narrator.items.last
-        effects = self.narrator.created(item_id, item)
-        if self.abilities.history:
-            effects.append(InsertItem(item, before))
-        self._hand(text=words_in(event.output))
-        if called_by is None:
-            return effects
-        if not self.abilities.history:
-            self._recitals.append(event.output)
-        self._result_for = called_by
-        return effects if self._is_responding else effects + self._go_on(now)
-
-    def _go_on(self, now: float) -> list[Effect]:
-        options = self._result_for
-        if options is None or any(self._calls.values()) or self._is_responding:
-            return []
-        self._result_for = None
-        options = replace(options, metadata=None)  # that is of the response which called
-        if self._utterance is not None:
-            self._recitals.clear()
-            return []  # the person speaks: what they say is answered with it
-        if not self.abilities.history:
-            return self._recite(options, now)
-        self._continuations += 1
-        is_last = self._continuations >= self.tool_rounds or options.tool_choice == "none"
-        options = replace(options, tool_choice="none" if is_last else "auto")
-        return [*self._let_play_out(now), *self._answer_now(None, options, None, now)]
-
-    def _recite(self, options: ResponseOptions, now: float) -> list[Effect]:
-        """A model that can't read what functions return says it as it stands."""
-        said = [recited(output) for output in self._recitals]
-        self._recitals.clear()
-        text = recited(" ".join(text for text in said if text))
-        if not text:
-            return []
-        return [*self._let_play_out(now), *self._answer_now(text, options, None, now)]
 
 
 def _words_of(item: Mapping[str, object]) -> str:

@@ -7,8 +7,8 @@ the person goes on. Cutting a turn is data: late results carry a number that mat
 
 The decisions lie in layers, each in its file and each calling only what is below it: what is known
 (`session_state`), the answer in progress (`answering`), the person's turn (`listening`), the items
-(`item_requests`), answers on request (`client_requests`). Here is the door: which event goes where,
-and what is due when.
+(`item_requests`, `item_edits`), what functions return (`function_results`), answers on request
+(`client_requests`). Here is the door: which event goes where, and what is due when.
 
 `audio_path` says what carries the voices. On a TRACK the transport brings `AudioChunk`s, `Play` goes
 out and `Played` comes back. In MESSAGES the runner decodes `input_audio_buffer.append`, feeds the
