@@ -38,6 +38,7 @@ def _run(arguments: argparse.Namespace) -> int:
                     only=tuple(Kind(name) for name in arguments.only or ()),
                     url=arguments.url,
                     overrides=tuple(arguments.overrides),
+                    is_virtual=arguments.virtual,
                 ),
                 arguments.json,
             )
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument(
         "--only",
         action="append",
-        choices=("plain", "paused", "barge_in", "noise"),
+        choices=("plain", "paused", "barge_in", "noise", "back_channel"),
         help="turns of this kind; may be given more than once",
     )
     talk.add_argument("--url", help="a server that runs already, http://…; else one is started")
@@ -119,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
         "--set",
         dest="overrides",
         action="append",
+    talk.add_argument(
+        "--virtual", action="store_true", help="on a virtual clock: many turns in little time"
+    )
         default=[],
         metavar="PATH=VALUE",
         help="a setting of the server that is started",

@@ -1,4 +1,4 @@
-"""The person's sounds: questions spoken by espeak-ng, coughs and knocks made of noise.
+"""The person's sounds: questions and nods spoken by espeak-ng, coughs and knocks made of noise.
 
 A clip knows where its first and last voiced samples are, and its last voiced sample is the last
 of a 20 ms packet: when a packet is sent, and when its last sample was said, are then one moment.
@@ -81,26 +81,44 @@ def clip(parts: Sequence[Pcm], pauses_ms: Sequence[int] = ()) -> Clip:
 
 
 def noise(name: str, seed: int = 1) -> Clip:
-    """A "cough" or a "knock"."""
+    """A "cough", a "throat" that is cleared (with voice in it), or a "knock"."""
     dice = np.random.default_rng(seed)
     match name:
         case "cough":  # a burst of breath and a shorter one, both dull
-            bursts = [(0.0, 0.14, 0.045, 1.0), (0.2, 0.1, 0.035, 0.6)]
-            smooth = 24
+            bursts, smooth = [(0.0, 0.14, 0.045, 1.0), (0.2, 0.1, 0.035, 0.6)], 24
+        case "throat":  # the same, through a rough voice in an open mouth
+            bursts, smooth = [(0.0, 0.18, 0.09, 1.0), (0.22, 0.14, 0.07, 0.8)], 24
         case "knock":  # two taps on a table
-            bursts = [(0.0, 0.04, 0.008, 1.0), (0.16, 0.04, 0.008, 0.9)]
-            smooth = 60
+            bursts, smooth = [(0.0, 0.04, 0.008, 1.0), (0.16, 0.04, 0.008, 0.9)], 60
         case _:
-            raise ValueError(f"noise is {name!r}: cough and knock can be made")
-    out = np.zeros(round(0.34 * SPEAKING_RATE))
+            raise ValueError(f"noise is {name!r}: cough, throat and knock can be made")
+    out = np.zeros(round(0.38 * SPEAKING_RATE))
     for start, length, decay, level in bursts:
         n = round(length * SPEAKING_RATE)
         raw = dice.standard_normal(n + smooth)
         dull = np.convolve(raw, np.hanning(smooth) / smooth, mode="valid")[:n]
+        if name == "throat":
+            dull = 0.2 * dull / np.abs(dull).max() + _rough_voice(n, dice)
         at = round(start * SPEAKING_RATE)
         out[at : at + n] += level * dull * np.exp(-np.arange(n) / (decay * SPEAKING_RATE))
     out *= 20_000 / np.abs(out).max()
     return clip([out.astype(np.int16)])
+
+
+def _rough_voice(samples: int, dice: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Glottal pulses of uneven distance through three formants, at most 1 loud."""
+    pulses = np.zeros(samples)
+    at = 0.0
+    while at < samples:
+        pulses[int(at)] = 1.0
+        at += SPEAKING_RATE / 105 * dice.uniform(0.75, 1.3)
+    time = np.arange(SPEAKING_RATE // 25) / SPEAKING_RATE
+    mouth = sum(
+        level * np.exp(-np.pi * width * time) * np.sin(2 * np.pi * hertz * time)
+        for hertz, width, level in ((650, 90, 1.0), (1150, 110, 0.6), (2500, 160, 0.25))
+    )
+    voiced_part = np.convolve(pulses, mouth)[:samples]
+    return voiced_part / np.abs(voiced_part).max()
 
 
 async def speak(phrases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pcm]:

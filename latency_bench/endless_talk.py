@@ -153,10 +153,11 @@ class CountingPeer:
 
 
 class EvenVoice:
-    """Every word takes as long as the next; silence at that."""
+    """Every word takes as long as the next; silence at that, unless `sound` makes another."""
 
-    def __init__(self, agenda: Agenda) -> None:
+    def __init__(self, agenda: Agenda, sound: Callable[[int], Pcm] | None = None) -> None:
         self._agenda = agenda
+        self._sound = sound or _silence
         self._deliver: Callable[[list[Delivery]], None] | None = None
         self._cancelled = 0
         """No turn up to this one is voiced any more: turns rise."""
@@ -178,7 +179,7 @@ class EvenVoice:
     def _ready(self, turn: int, phrase: str, is_last: bool) -> None:
         if turn <= self._cancelled or self._deliver is None:
             return
-        pcm = _silence(round(WORD_S * SPEAKING_RATE) * len(phrase.split()))
+        pcm = self._sound(round(WORD_S * SPEAKING_RATE) * len(phrase.split()))
         self._deliver([Delivery(VoiceReady(turn, pcm, phrase, is_last), {})])
 
 

@@ -39,7 +39,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     is_missed_stop: bool = False
     """The answer went on although the person spoke into it."""
     is_false_stop: bool = False
-    """A noise ended the answer."""
+    """A noise or a back-channel ended the answer."""
+    resume_ms: float | None = None
+    """Last voiced sample of a noise or back-channel that stopped the answer's sound → its next audible
+    sample. Negative where it went on before that."""
     is_void: bool = False
     """There was no answer to put the barge-in or the noise into."""
 
@@ -57,6 +60,8 @@ class Response:
     cut: float | None = None
     """It was stopped before."""
     text: str = ""
+    resumed: list[float] = field(default_factory=list[float])
+    """When it went on after it had been stopped for nothing."""
 
     @property
     def is_over(self) -> bool:
@@ -99,6 +104,9 @@ class Told:
             case "output_audio_buffer.cleared":
                 if (response := self._of(message.get("response_id"))) is not None:
                     response.cut = response.cut or at
+            case "visavis.playout.resumed":
+                if (response := self._of(message.get("response_id"))) is not None:
+                    response.resumed.append(at)
             case "conversation.item.input_audio_transcription.completed":
                 self.understood = str(message.get("transcript"))
             case "visavis.ledger":
@@ -142,14 +150,8 @@ def observe(turn: Turn, said: tuple[float, float] | None, ears: Ears, told: Told
         return Observed(kind=turn.kind, question=turn.question, is_void=True, is_answered=False)
     first, last = said
     match turn.kind:
-        case Kind.NOISE:
-            answer = told.playing_at(first)
-            return Observed(
-                kind=turn.kind,
-                question=turn.noise,
-                is_void=answer is None or answer.was_over(first),
-                is_false_stop=answer is not None and (answer.cut or 0.0) >= first,
-            )
+        case Kind.NOISE | Kind.BACK_CHANNEL:
+            return _unmoved(turn, first, last, ears, told)
         case Kind.BARGE_IN:
             stop_ms, is_missed, is_void = _stop(first, ears, told)
             answered = _answered(turn, first, last, ears, told, is_cut_in=False)
@@ -179,6 +181,23 @@ def _answered(
         is_answered=bool(answers),
         is_cut_in=is_cut_in,
         fto_ms=fto_ms,
+    )
+
+
+def _unmoved(turn: Turn, first: float, last: float, ears: Ears, told: Told) -> Observed:
+    """Something that is no interruption was put into an answer."""
+    answer = told.playing_at(first)
+    resume_ms = None
+    resumed = [at for at in answer.resumed if at >= first] if answer is not None else []
+    if resumed and (sound := ears.first_after(resumed[0])) is not None:
+        resume_ms = (sound - last) * 1e3
+    return Observed(
+        kind=turn.kind,
+        question=turn.noise or turn.question,
+        understood=told.understood,
+        is_void=answer is None or answer.was_over(first),
+        is_false_stop=answer is not None and (answer.cut or 0.0) >= first,
+        resume_ms=resume_ms,
     )
 
 

@@ -20,20 +20,12 @@ from ..runtime.errors import VisavisError
 from .body import Body, ConnectionRefused, Eyes
 from .clips import Clip, clip, noise, speak
 from .ears import Ears
+from .manners import ANSWER_S, SETTLE_S, STEP_S, is_answered, is_silent
 from .observed import Observed, Told, observe
 from .pictures import Scene
 from .script import Kind, Turn
 
 CALLS = "/v1/realtime/calls"
-SETTLE_S = 1.0
-"""After connecting, and with every new scene, before anything is said."""
-QUIET_S = 0.35
-"""An answer is over when its end was told and nothing was heard for so long."""
-ANSWER_S = 9.0
-"""An answer that has not come or not ended by then is given up."""
-SECOND_THOUGHT_S = 2.5
-"""An answer begun before the question was finished may be followed by another within this."""
-STEP_S = 0.01
 HTTP_S = 15.0
 
 
@@ -118,11 +110,11 @@ class Person:
                 return observe(turn, None, body.ears, self._told)
             await asyncio.sleep(turn.after_ms / 1e3)
         if turn.kind is Kind.NOISE:
-            said = body.mouth.say(noise(turn.noise, self._plan.seed))
+            said = body.mouth.say(noise(turn.noise, turn.after_ms))
         else:
             said = body.mouth.say(self._clips[turn.voice, turn.parts, turn.pauses_ms])
         await asyncio.sleep(said[1] - time.monotonic())
-        if turn.kind is Kind.NOISE:
+        if turn.kind in (Kind.NOISE, Kind.BACK_CHANNEL):
             await self._until_silent(body.ears)
         else:
             await self._until_answered(*said, body.ears)
@@ -134,26 +126,18 @@ class Person:
         return await _until(lambda: body.ears.first_after(last) is not None, last + ANSWER_S)
 
     async def _until_answered(self, first: float, last: float, ears: Ears) -> bool:
-        def is_answered() -> bool:
-            answers = self._told.since(first)
-            if not answers or not all(answer.is_over for answer in answers):
-                return False
-            now = time.monotonic()
-            if answers[-1].created < last and now < last + SECOND_THOUGHT_S:
-                return False
-            return ears.is_silent_for(now, QUIET_S)
+        def is_over() -> bool:
+            return is_answered(self._told, ears, first, last, time.monotonic())
 
-        return await _until(is_answered, last + ANSWER_S)
+        await _until(is_over, last + ANSWER_S)
 
     async def _until_silent(self, ears: Ears) -> None:
         """Until the answer under way has ended, whatever ends it."""
 
-        def is_silent() -> bool:
-            answers = self._told.responses
-            is_over = all(answer.is_over for answer in answers)
-            return is_over and ears.is_silent_for(time.monotonic(), QUIET_S)
+        def is_over() -> bool:
+            return is_silent(self._told, ears, time.monotonic())
 
-        await _until(is_silent, time.monotonic() + ANSWER_S)
+        await _until(is_over, time.monotonic() + ANSWER_S)
 
 
 async def _until(is_true: Callable[[], bool], limit: float) -> bool:

@@ -1,8 +1,8 @@
 """What the scripted person says and does, turn by turn. Plain data; the same seed, the same script.
 
-Four kinds of turns: a question in one breath, a question with natural pauses inside, a question
-put into an answer (barge-in), and a cough or knock during an answer. A question is parts of speech
-with pauses between them.
+Five kinds of turns: a question in one breath, a question with natural pauses inside, a question put
+into an answer (barge-in), and two that do not interrupt: a cough, a knock or a cleared throat during
+an answer, and a listener's "mhm". A question is parts of speech with pauses between them.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ class Kind(StrEnum):
     PAUSED = "paused"
     BARGE_IN = "barge_in"
     NOISE = "noise"
+    BACK_CHANNEL = "back_channel"
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One thing the person does.
 
-    PLAIN and PAUSED say `parts`. BARGE_IN says them `after_ms` after the first sound of an answer
-    that `opener` asks for; NOISE makes a short noise then and says nothing else.
+    PLAIN and PAUSED say `parts`. BARGE_IN and BACK_CHANNEL say them `after_ms` after the first sound of
+    an answer that `opener` asks for; NOISE makes a short noise then and says nothing else.
     """
 
     kind: Kind
@@ -80,7 +81,9 @@ QUESTIONS: tuple[Asked, ...] = (
     (("tell me", "the colour of this"), (Thing("diamond", "purple"),), ("purple",)),
     (("what", "is the shape"), (Thing("circle", "black"),), ("circle",)),
 )
-NOISES = ("cough", "knock")
+NOISES = ("cough", "knock", "throat")
+NODS = ("mhm", "uh huh", "mm", "yeah", "okay", "right", "i see", "oh", "hmm")
+"""Back-channels: what a listener says to say that they listen."""
 _BLIND = ("can't", "cannot")
 
 
@@ -92,8 +95,8 @@ def script(
     is_judged: bool = True,
     only: Sequence[Kind] = (),
 ) -> list[Turn]:
-    """`turns` turns: of ten, four plain, three with pauses, two barge-ins and one noise; or those
-    kinds in `only`, one after the other.
+    """`turns` turns: of ten, three plain, three with pauses, two barge-ins, a noise and a
+    back-channel; or those kinds in `only`, one after the other.
 
     Without a camera the right answer is that nothing can be seen. `is_judged` False: no answer is
     right or wrong (nothing that understands is being asked).
@@ -101,7 +104,7 @@ def script(
     dice = random.Random(seed)
     kinds = tuple(only) or (
         Kind.PLAIN, Kind.PAUSED, Kind.BARGE_IN, Kind.PLAIN, Kind.PAUSED,
-        Kind.NOISE, Kind.PLAIN, Kind.PAUSED, Kind.BARGE_IN, Kind.PLAIN,
+        Kind.NOISE, Kind.PLAIN, Kind.PAUSED, Kind.BARGE_IN, Kind.BACK_CHANNEL,
     )  # fmt: skip
     order = list(QUESTIONS)
     chosen: list[Turn] = []
@@ -148,5 +151,14 @@ def _turn(kind: Kind, asked: Asked, dice: random.Random, has_camera: bool, judge
                 opener=OPENER,
                 after_ms=dice.randint(300, LATEST_CUT_MS),
                 noise=dice.choice(NOISES),
+                voice=voice,
+            )
+        case Kind.BACK_CHANNEL:
+            return Turn(
+                kind=kind,
+                parts=(dice.choice(NODS),),
+                scene=scene,
+                opener=OPENER,
+                after_ms=dice.randint(300, LATEST_CUT_MS),
                 voice=voice,
             )

@@ -4,8 +4,9 @@ The server and every person are processes of their own. Times a person can notic
 latency, cut-ins) are taken on the person's clock; times inside the server come from the ledger it
 sends with every turn, and from its metrics.
 
-Noises are coughs and knocks. Words a listener throws in ("mhm") are not among them: they cut an
-answer today.
+With `is_virtual` the same people talk to the same session, model and voice activity detection on a
+virtual clock in this process, where computing and the network take no time (`virtual.py`): many turns
+in little time, for what the turn-taking decides and how long it waits.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress as Bar
 
+from ..runtime.settings import load
 from .figures import Figures, share_interval
 from .observed import Observed
 from .person import Failure, Plan, Progress, Record
@@ -46,6 +48,8 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
     """A server that runs already; None starts one."""
     overrides: tuple[str, ...] = ()
     """Settings of the server that is started, `path=value`."""
+    is_virtual: bool = False
+    """On virtual time, without a server."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,17 +125,19 @@ def _read(line: bytes) -> Progress | Record:
     return told
 
 
-def figures(outcome: Outcome) -> dict[str, Figures]:
+def figures(outcome: Outcome, *, is_virtual: bool = False) -> dict[str, Figures]:
     """Every latency, in milliseconds."""
     turns = [turn for record in outcome.records for turn in record.turns]
     ledgers = [ledger for record in outcome.records for ledger in record.ledgers]
+    # Computing takes no time on a virtual clock: there is nothing to be learned of it.
     found = {
         stage: Figures.of(ledger[stage] for ledger in ledgers if stage in ledger)
-        for stage in STAGES
+        for stage in (() if is_virtual else STAGES)
     }
     for name, kind in (("FTO plain", Kind.PLAIN), ("FTO with pauses", Kind.PAUSED)):
         found[name] = Figures.of(t.fto_ms for t in turns if t.kind is kind and t.fto_ms is not None)
     found["FTO"] = Figures.of(t.fto_ms for t in turns if t.fto_ms is not None)
+    found["resume"] = Figures.of(t.resume_ms for t in turns if t.resume_ms is not None)
     found["stop"] = Figures.of(t.stop_ms for t in turns if t.stop_ms is not None)
     return found
 
@@ -152,11 +158,17 @@ def shares(outcome: Outcome) -> dict[str, tuple[int, int]]:
     return {
         "cut-ins, questions with pauses": count(lambda t: t.is_cut_in, Kind.PAUSED),
         "cut-ins, other questions": count(lambda t: t.is_cut_in, Kind.PLAIN),
-        "false stops": count(lambda t: t.is_false_stop, Kind.NOISE, among=valid),
+        "false stops, noises": count(lambda t: t.is_false_stop, Kind.NOISE, among=valid),
+        "false stops, back-channels": count(
+            lambda t: t.is_false_stop, Kind.BACK_CHANNEL, among=valid
+        ),
+        "sound stopped and resumed": count(
+            lambda t: t.resume_ms is not None, Kind.NOISE, Kind.BACK_CHANNEL, among=valid
+        ),
         "missed stops": count(lambda t: t.is_missed_stop, Kind.BARGE_IN, among=valid),
         "unanswered": count(lambda t: not t.is_answered, *asked, among=valid),
         "right answers": count(lambda t: t.is_right, *asked, among=judged),
-        "void turns": count(lambda t: t.is_void, Kind.BARGE_IN, Kind.NOISE),
+        "void turns": count(lambda t: t.is_void, Kind.BARGE_IN, Kind.NOISE, Kind.BACK_CHANNEL),
     }
 
 
@@ -164,9 +176,10 @@ def run_talk(talk: Talk, path: Path | None) -> None:
     """Measure and show."""
     with Bar(transient=True) as bar:
         task = bar.add_task("talking", total=talk.turns * talk.sessions)
-        outcome = asyncio.run(measure(talk, lambda done: bar.advance(task, done)))
-    found, counted = figures(outcome), shares(outcome)
-    title = f"{talk.pipeline}, {talk.sessions} at once, {talk.turns} turns each"
+        outcome = _outcome(talk, lambda done: bar.advance(task, done))
+    found, counted = figures(outcome, is_virtual=talk.is_virtual), shares(outcome)
+    where = ", on virtual time" if talk.is_virtual else ""
+    title = f"{talk.pipeline}, {talk.sessions} at once, {talk.turns} turns each{where}"
     facts = {
         name: _shown(hits, of) for name, (hits, of) in counted.items() if of or name != "void turns"
     }
@@ -184,16 +197,28 @@ def run_talk(talk: Talk, path: Path | None) -> None:
             "seed": talk.seed,
             "only": list(talk.only),
             "set": list(talk.overrides),
+            "virtual": talk.is_virtual,
         },
         "ms": {name: each.summary() for name, each in found.items()},
         "shares": {name: {"count": hits, "of": of} for name, (hits, of) in counted.items()},
         "server": _server_figures(outcome),
         "problems": problems[:5],
     }
-    if any(t.is_right is False or t.is_cut_in for r in outcome.records for t in r.turns):
-        result["worth_a_look"] = _worth_a_look(outcome)
+    if wrong := _worth_a_look(outcome):
+        result["worth_a_look"] = wrong
     rows = {name: each for name, each in found.items() if len(each)}
     show([figures_table(title, rows), facts_table(facts)], result, path)
+
+
+def _outcome(talk: Talk, progress: Callable[[int], None]) -> Outcome:
+    if not talk.is_virtual:
+        return asyncio.run(measure(talk, progress))
+    from .virtual import talk_virtually
+
+    turns = script(talk.turns, seed=talk.seed, has_camera=talk.has_camera, only=talk.only)
+    settings = load(None, {}, talk.overrides)
+    record = talk_virtually(turns, settings, progress)
+    return Outcome(records=[record], metrics={}, cpu_cores=None)
 
 
 def _shown(hits: int, of: int) -> str:
@@ -224,6 +249,8 @@ def _server_figures(outcome: Outcome) -> dict[str, object]:
 
 def _server_facts(outcome: Outcome) -> dict[str, str]:
     found = _server_figures(outcome)
+    if not outcome.metrics:
+        return {}
     lag = _labelled(outcome.metrics, "visavis_loop_lag_ms", "quantile")
     delay = _labelled(outcome.metrics, "visavis_receive_delay_ms", "quantile")
     media = _labelled(outcome.metrics, "visavis_media", "what")
@@ -259,9 +286,11 @@ def _worth_a_look(outcome: Outcome) -> list[dict[str, object]]:
             "understood": turn.understood,
             "answer": turn.answer,
             "cut_in": turn.is_cut_in,
+            "false_stop": turn.is_false_stop,
+            "missed_stop": turn.is_missed_stop,
         }
         for record in outcome.records
         for turn in record.turns
-        if turn.is_right is False or turn.is_cut_in
+        if turn.is_right is False or turn.is_cut_in or turn.is_false_stop or turn.is_missed_stop
     ]
     return wrong[:10]

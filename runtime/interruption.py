@@ -8,16 +8,15 @@ nothing is what falls silent before.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Sequence
 from enum import StrEnum
 
 from .settings import TurnSettings
 
 COMMANDS = frozenset({"no", "stop", "wait"})
 """Short words that interrupt whatever else was understood."""
-TELLING = 4
-"""Letters of a word that counts alone: shorter ones are what noise is most often taken for. In other
-scripts than the Latin every word counts."""
+SYLLABLE = 3
+"""Letters that a sign of another script counts for."""
 MOST_PAUSES = 3
 """Stops for nothing after which more voice is not asked for any more."""
 _WORD = re.compile(r"\w+(?:'\w+)?")
@@ -35,7 +34,7 @@ class Verdict(StrEnum):
 def verdict(text: str, voiced_ms: float, silence_ms: float, turns: TurnSettings) -> Verdict:
     """Of what was understood so far, the voice in it and the silence after it."""
     words = _WORD.findall(text.lower())
-    if is_telling(words, turns.back_channels):
+    if is_telling(words, turns):
         return Verdict.TURN
     # A listener who says a long "mhm, right" is understood, and given twice as long.
     is_back_channel = bool(words) and all(word in turns.back_channels for word in words)
@@ -44,12 +43,13 @@ def verdict(text: str, voiced_ms: float, silence_ms: float, turns: TurnSettings)
     return Verdict.NOTHING if silence_ms >= turns.resume_silence_ms else Verdict.OPEN
 
 
-def is_telling(words: Collection[str], back_channels: Collection[str]) -> bool:
-    """These words (lower case) are more than a back-channel and more than noise is taken for."""
-    telling = [word for word in words if word not in back_channels]
-    return len(telling) >= 2 or any(
-        word in COMMANDS or len(word) >= TELLING or not word.isascii() for word in telling
-    )
+def is_telling(words: Sequence[str], turns: TurnSettings) -> bool:
+    """These words (lower case) are more than a back-channel and more than noise is taken for: a
+    command, or so many letters as noise seldom has. A letter of other scripts than the Latin counts
+    for a syllable."""
+    telling = [word for word in words if word not in turns.back_channels]
+    letters = sum(len(word) if word.isascii() else SYLLABLE * len(word) for word in telling)
+    return letters >= turns.telling_letters or any(word in COMMANDS for word in telling)
 
 
 def stopping_ms(turns: TurnSettings, resumed: int) -> int:

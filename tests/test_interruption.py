@@ -17,7 +17,9 @@ def test_words_that_say_something_are_a_turn_at_once(text: str) -> None:
     assert verdict(text, 200, 0, TURNS) is Verdict.TURN
 
 
-@pytest.mark.parametrize("text", ["", "mhm", "Uh-huh.", "yeah, right", "I see", "r", "the", "do"])
+@pytest.mark.parametrize(
+    "text", ["", "mhm", "Uh-huh.", "yeah, right", "I see", "r", "at the", "home"]
+)
 def test_a_nod_or_what_noise_is_taken_for_waits_and_is_nothing(text: str) -> None:
     assert verdict(text, 400, 0, TURNS) is Verdict.OPEN
     assert verdict(text, 400, 199, TURNS) is Verdict.OPEN
@@ -35,6 +37,10 @@ def test_what_a_listener_says_is_a_setting() -> None:
     german = TurnSettings(back_channels=("genau",))
     assert verdict("genau", 200, 0, german) is Verdict.OPEN
     assert verdict("exactly", 200, 0, german) is Verdict.TURN
+
+
+def test_how_many_letters_tell_is_a_setting() -> None:
+    assert verdict("home", 200, 0, TurnSettings(telling_letters=4)) is Verdict.TURN
 
 
 def test_after_stops_for_nothing_more_voice_is_needed() -> None:

@@ -61,6 +61,15 @@ class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
             ge=32,
         ),
     ] = 736
+    telling_letters: Annotated[
+        int,
+        Meta(
+            description="Letters of words understood during an answer, back-channels apart, that "
+            "end it: six for the embedded model, which takes some noises for a short word; less for "
+            "a better transcript.",
+            ge=1,
+        ),
+    ] = 6
     resume_silence_ms: Annotated[
         int,
         Meta(description="Silence after which a stopped answer plays on, in ms.", ge=32),
