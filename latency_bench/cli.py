@@ -115,14 +115,14 @@ def _parser() -> argparse.ArgumentParser:
         choices=("plain", "paused", "barge_in", "noise", "back_channel"),
         help="turns of this kind; may be given more than once",
     )
+    talk.add_argument(
+        "--virtual", action="store_true", help="on a virtual clock: many turns in little time"
+    )
     talk.add_argument("--url", help="a server that runs already, http://…; else one is started")
     talk.add_argument(
         "--set",
         dest="overrides",
         action="append",
-    talk.add_argument(
-        "--virtual", action="store_true", help="on a virtual clock: many turns in little time"
-    )
         default=[],
         metavar="PATH=VALUE",
         help="a setting of the server that is started",
