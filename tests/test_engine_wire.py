@@ -21,6 +21,7 @@ from visavis.models.orders import (
     Retract,
     Start,
     StepUnderWay,
+    TellSound,
 )
 from visavis.runtime.errors import ConfigError, EngineDied, VisavisError, WeightsError
 from visavis.runtime.events import (
@@ -31,6 +32,7 @@ from visavis.runtime.events import (
     HeadReady,
     LoadChanged,
     PictureSeen,
+    SoundHeard,
     StageFailed,
     TokensReady,
     TokensTaken,
@@ -39,8 +41,11 @@ from visavis.runtime.events import (
 )
 from visavis.runtime.frames import Picture, VideoFrame
 from visavis.runtime.protocols import Delivery, Slot
+from visavis.runtime.sounds import Loudness, Pitch, Sound, SoundKind
 
 SLOT = Slot(3, 17)
+HUM = Sound(SoundKind.HUM, Loudness.LOUD, Pitch.LOW, 1024, 9000)
+CLAP = Sound(SoundKind.CLAP, Loudness.SOFT, None, 1024, 2000)
 ORDERS: tuple[Order, ...] = (
     Open(SLOT),
     Close(SLOT),
@@ -51,6 +56,8 @@ ORDERS: tuple[Order, ...] = (
     Commit(SLOT, 5),
     Cancel(SLOT, 5, " one two"),
     Forget(SLOT),
+    TellSound(SLOT, HUM),
+    TellSound(SLOT, CLAP),
 )
 EVENTS: tuple[Event, ...] = (
     VoiceActivity(512, 0.25),
@@ -62,6 +69,7 @@ EVENTS: tuple[Event, ...] = (
     AnswerCounted(1, {"words": 3}),
     StageFailed("model", "torn", is_fatal=True),
     LoadChanged(2, "fewer pictures"),
+    SoundHeard(CLAP, 4096),
 )
 
 

@@ -200,6 +200,16 @@ describe("an utterance in progress", () => {
     const words = after(connected, started("u"), partial("mhm"), ignored);
     assert.deepEqual(shown(words), [["user", "mhm", "ignored"]]);
   });
+
+  test("sounds besides speech are noted as they come", () => {
+    const beep = { type: "visavis.sound", kind: "beep", level: "loud", pitch: "high" };
+    const clap = { type: "visavis.sound", kind: "clap", level: "soft", pitch: null };
+    assert.deepEqual(shown(after(connected, beep, clap, clap)), [
+      ["note", "Heard: loud high beep", "done"],
+      ["note", "Heard: soft clap", "done"],
+      ["note", "Heard: soft clap", "done"],
+    ]);
+  });
 });
 
 describe("typed questions", () => {
