@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from .errors import BadInput
 
@@ -11,6 +12,8 @@ Item = dict[str, object]
 
 KEPT_ITEMS = 256
 """Items that can still be retrieved; older ones are forgotten."""
+KEPT_LETTERS = 33_554_432
+"""Letters of all of them together, where pictures count with their base64; the newest is kept whole."""
 ROOT = "root"
 """As previous_item_id: before every other item."""
 
@@ -31,6 +34,8 @@ class Items:
     def __init__(self) -> None:
         self._kept: dict[str, Kept] = {}
         self._order: list[str] = []
+        self._letters: dict[str, int] = {}
+        self._total = 0
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._kept
@@ -73,22 +78,36 @@ class Items:
         at = self.place(previous)
         self._order.insert(at, item_id)
         self._kept[item_id] = kept
+        self._weigh(item_id, kept.item)
         before = self._order[at - 1] if at else None
-        while len(self._order) > KEPT_ITEMS:
-            del self._kept[self._order.pop(0)]
+        while len(self._order) > KEPT_ITEMS or (
+            self._total > KEPT_LETTERS and self._order[0] != item_id
+        ):
+            self._drop(self._order.pop(0))
         return before
 
     def replace(self, item_id: str, item: Mapping[str, object]) -> None:
         """The item has changed; nothing when it is gone."""
         if (kept := self._kept.get(item_id)) is not None:
             kept.item = dict(item)
+            self._weigh(item_id, kept.item)
 
     def remove(self, item_id: str) -> Kept | None:
         """Take it out; None when there was none."""
-        kept = self._kept.pop(item_id, None)
+        kept = self._kept.get(item_id)
         if kept is not None:
             self._order.remove(item_id)
+            self._drop(item_id)
         return kept
+
+    def _drop(self, item_id: str) -> None:
+        del self._kept[item_id]
+        self._total -= self._letters.pop(item_id)
+
+    def _weigh(self, item_id: str, item: Item) -> None:
+        letters = _letters(item)
+        self._total += letters - self._letters.get(item_id, 0)
+        self._letters[item_id] = letters
 
     def has_call(self, call_id: str) -> bool:
         """A function was called under this id."""
@@ -103,3 +122,12 @@ class Items:
             kept.item.get("type") == "function_call_output" and kept.item.get("call_id") == call_id
             for kept in self._kept.values()
         )
+
+
+def _letters(item: Item) -> int:
+    """Of its texts, and of those of its parts."""
+    parts = item.get("content")
+    # Items are made by us: their content is a list of objects.
+    content = cast(list[Mapping[str, object]], parts) if isinstance(parts, list) else []
+    texts = (value for one in (item, *content) for value in one.values())
+    return sum(len(text) for text in texts if isinstance(text, str))

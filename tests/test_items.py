@@ -8,6 +8,30 @@ from visavis.runtime.errors import BadInput
 from visavis.runtime.items import KEPT_ITEMS, Items, Kept
 
 
+def picture(letters: int) -> Kept:
+    return kept(content=[{"type": "input_image", "image_url": "x" * letters}])
+
+
+def test_large_items_leave_sooner_and_the_newest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visavis.runtime.items.KEPT_LETTERS", 100)
+    items = Items()
+    for name in ("a", "b", "c"):
+        items.add(name, picture(30))
+    assert "a" not in items and "b" in items
+    items.replace("b", {"content": []})
+    items.add("d", picture(30))
+    assert "b" in items and len(items) == 3
+    items.remove("c")
+    items.add("e", picture(30))
+    assert len(items) == 3
+    items.add("f", picture(1000))
+    assert len(items) == 1 and items.last == "f"
+    items.remove("f")
+    items.add("g", picture(30))
+    items.add("h", picture(30))
+    assert len(items) == 2
+
+
 def kept(**item: object) -> Kept:
     return Kept(dict(item))
 
