@@ -17,6 +17,7 @@ from visavis.models.config import NANO
 from visavis.models.spelling import spell, unspell
 from visavis.models.training.heard import Heard, HeardPool, listen
 from visavis.models.training.train_audio import Utterances, padded
+from visavis.models.word_search import Dictionary
 
 SMALL = replace(NANO, audio_width=16, audio_hidden=16, dilations=(1,))
 
@@ -43,7 +44,7 @@ def test_listening_keeps_what_the_encoder_made_of_each(tmp_path: Path) -> None:
     speech.refresh()
     tensors.seed(0)
     encoder = AudioEncoder(SMALL).eval()
-    listen(encoder, speech, tmp_path / "heard", "seen")
+    listen(encoder, Dictionary.count(["what colour is this"]), speech, tmp_path / "heard", "seen")
     pool = HeardPool(tmp_path / "heard", "seen")
     assert [(item.text, item.voice) for item in pool.items] == [(t, "somebody") for t in QUESTIONS]
     for index, item in enumerate(pool.items):
@@ -55,3 +56,14 @@ def test_listening_keeps_what_the_encoder_made_of_each(tmp_path: Path) -> None:
         np.testing.assert_allclose(item.chances, chances, atol=2e-3)
         assert item.latents is not None
         np.testing.assert_allclose(item.latents, latents, atol=1e-2)
+
+
+def test_words_that_were_understood_are_certain_of_every_letter() -> None:
+    heard = Heard("red one", np.eye(NANO.classes, dtype=np.float32)[spell("ret wan")], None)
+    assert heard.words_understood() == []
+    found = replace(heard, understood="red one").words_understood()
+    assert [unspell([int(c) for c in word.chances.argmax(axis=1)]) for word in found] == [
+        "red",
+        "one",
+    ]
+    assert all(float(word.chances.sum()) == len(word.chances) for word in found)

@@ -50,6 +50,7 @@ def write_heard(folder: Path) -> Path:
         offsets=np.cumsum([0, *map(len, chances)]),
         texts=np.array(QUESTIONS),
         voices=np.array(["somebody"] * len(QUESTIONS)),
+        understood=np.array(QUESTIONS),
     )
     return folder
 

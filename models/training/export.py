@@ -6,7 +6,6 @@ python -m visavis.models.training.export
 from __future__ import annotations
 
 import argparse
-import random
 from pathlib import Path
 
 import torch
@@ -16,8 +15,7 @@ from ..graphs import export
 from ..lexicon import Lexicon
 from ..networks import shipped
 from ..weights import EmbeddedModel, save
-from ..word_search import Dictionary
-from .intents import question_text
+from .dictionary import dictionary
 from .wording import ANSWER_WORDS
 
 PARTS = (
@@ -26,12 +24,6 @@ PARTS = (
     ("fused", "decoder", "decoder"),
 )
 """Which run's checkpoint holds which part of the model, and under what name."""
-
-
-def dictionary(samples: int = 40_000, seed: int = 0) -> Dictionary:
-    """The words of trained phrasings and how they follow each other."""
-    rng = random.Random(seed)
-    return Dictionary.count([question_text(rng) for _ in range(samples)])
 
 
 def main() -> None:

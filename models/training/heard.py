@@ -1,8 +1,10 @@
-"""What the trained audio encoder makes of the speech pool, kept on disk for the decoder's training.
+"""What the trained audio encoder makes of the speech pool, and what words are understood of that,
+kept on disk for the decoder's training.
 
     python -m visavis.models.training.heard --splits train seen unseen
 
-An utterance becomes one position per run of a letter: its mean posterior and mean encoder latent.
+An utterance becomes one position per run of a letter, its mean posterior and mean encoder latent, and
+the words of the grammar's dictionary that are most like it (`word_search.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ import torch
 from ..audio_encoder import AudioEncoder
 from ..compress import runs_of
 from ..config import NANO
-from ..spelling import word_spans
+from ..spelling import spell, word_spans
+from ..word_search import Dictionary, WordSearch
+from .dictionary import dictionary
 from .intents import understand
 from .train_audio import Utterances, padded
 
@@ -34,9 +38,15 @@ class Heard:
     chances: npt.NDArray[np.float32]
     latents: npt.NDArray[np.float16] | None
     voice: str = ""
+    understood: str | None = None
+    """The words that were found; None where nobody looked for them."""
+
+    def words_understood(self) -> list[Heard]:
+        """The words that were found, each letter of them certain."""
+        return [spelled(word) for word in (self.understood or "").split()]
 
     def words(self) -> list[Heard]:
-        """The same, word by word, without the spaces."""
+        """What was heard letter by letter, word by word, without the spaces."""
         classes = [int(c) for c in self.chances.argmax(axis=1)]
         return [
             Heard(
@@ -47,6 +57,14 @@ class Heard:
             )
             for start, end in word_spans(classes)
         ]
+
+
+def spelled(word: str) -> Heard:
+    """A word of which every letter is certain."""
+    classes = spell(word)
+    chances = np.zeros((len(classes), NANO.classes), np.float32)
+    chances[range(len(classes)), classes] = 1.0
+    return Heard(word, chances, None, understood=word)
 
 
 class HeardPool:
@@ -88,26 +106,39 @@ class HeardPool:
 def _read(path: Path) -> list[Heard]:
     with np.load(path, allow_pickle=False) as shard:
         chances, latents, offsets = shard["chances"], shard["latents"], shard["offsets"]
-        texts, voices = shard["texts"], shard["voices"]
+        texts, voices, understood = shard["texts"], shard["voices"], shard["understood"]
     items: list[Heard] = []
-    for i, (text, voice) in enumerate(zip(texts, voices, strict=True)):
+    for i, (text, voice, words) in enumerate(zip(texts, voices, understood, strict=True)):
         part = slice(offsets[i], offsets[i + 1])
         found = chances[part].astype(np.float32)
-        items.append(Heard(str(text), found, latents[part], str(voice)))
+        items.append(Heard(str(text), found, latents[part], str(voice), str(words)))
     return items
 
 
+def _understood(search: WordSearch, chances: npt.NDArray[np.float32]) -> str:
+    search.reset()
+    for chance in chances:
+        search.feed(chance)
+    return search.text(None)
+
+
 def listen(
-    encoder: AudioEncoder, pool: Utterances, out: Path, split: str, files: int | None = None
+    encoder: AudioEncoder,
+    dictionary: Dictionary,
+    pool: Utterances,
+    out: Path,
+    split: str,
+    files: int | None = None,
 ) -> None:
-    """Run the encoder over a pool and write files of 2,048 utterances."""
+    """Run the encoder over a pool, search for words, and write files of 2,048 utterances."""
     out.mkdir(parents=True, exist_ok=True)
-    size = 2048
+    size, search = 2048, WordSearch(dictionary)
     with torch.inference_mode():
         last = len(pool.pcm) if files is None else min(len(pool.pcm), files * size)
         for first in range(0, last, size):
             chances: list[npt.NDArray[np.float16]] = []
             latents: list[npt.NDArray[np.float16]] = []
+            understood: list[str] = []
             offsets = [0]
             order = range(first, min(first + size, len(pool.pcm)))
             for start in range(order.start, order.stop, 64):
@@ -121,6 +152,7 @@ def listen(
                         logits[row, : n * k].softmax(-1).numpy(),
                         hidden[row, :n].repeat_interleave(k, dim=0).numpy(),
                     )
+                    understood.append(_understood(search, c))
                     chances.append(c.astype(np.float16))
                     latents.append(h.astype(np.float16))
                     offsets.append(offsets[-1] + len(c))
@@ -133,6 +165,7 @@ def listen(
                     offsets=np.array(offsets),
                     texts=np.array([pool.texts[i] for i in order]),
                     voices=np.array([pool.voices[i] for i in order]),
+                    understood=np.array(understood),
                 )
             os.replace(path.with_suffix(".tmp"), path)
             print(f"{path.name}: {len(order)} utterances", flush=True)
@@ -152,10 +185,11 @@ def main() -> None:
     state = torch.load(args.out / "audio.pt", weights_only=True)
     encoder.load_state_dict(state["parts"]["encoder"])
     encoder.eval()
+    words = dictionary()
     for split in args.splits:
         pool = Utterances(args.pool, split)
         pool.refresh()
-        listen(encoder, pool, args.out / "heard", split, args.files)
+        listen(encoder, words, pool, args.out / "heard", split, args.files)
 
 
 if __name__ == "__main__":

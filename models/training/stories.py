@@ -381,7 +381,7 @@ class Stories:
                         self._sound(story, sound)
             # What is unfinished or not for the agent leaves the cache again: it only comes last.
             unfinished = bool(asked.answer) and turn == exchanges - 1 and rng.random() < 0.5
-            words, truth = None if heard is None else heard.words(), asking.said.split()
+            words, truth = self._by_ear(heard), asking.said.split()
             if unfinished:
                 words, unfinished = self._cut(asking.said, words)
             if words is None:
@@ -408,6 +408,15 @@ class Stories:
                 story.is_noted = True
                 self._write_down(story, self.pictures.scenes[image], is_seen=True)
         return story
+
+    def _by_ear(self, heard: Heard | None) -> list[Heard] | None:
+        """The words of an utterance: mostly those that were understood, as a model with a dictionary
+        reads them; else the letters."""
+        if heard is None:
+            return None
+        if heard.understood and self.rng.random() < 0.85:
+            return heard.words_understood()
+        return heard.words()
 
     def _answer(self, story: Story, asking: Asking, world: World, image: int | None) -> World:
         """The answer is said; the world as it is then."""

@@ -46,6 +46,18 @@ def seen(vision: VisionEncoder, pictures: Pictures) -> npt.NDArray[np.float16]:
     return np.concatenate(found)
 
 
+def seen_before(vision: VisionEncoder, pictures: Pictures, run: Path) -> npt.NDArray[np.float16]:
+    """`seen`, kept beside the encoder's checkpoint for the next time."""
+    path, trained = run / "latents.npy", run / "vision.pt"
+    if path.exists() and path.stat().st_mtime > trained.stat().st_mtime:
+        found: npt.NDArray[np.float16] = np.load(path)
+        if len(found) == len(pictures.images):
+            return found
+    found = seen(vision, pictures)
+    np.save(path, found)
+    return found
+
+
 def padded_words(words: Sequence[Heard], config: ModelConfig) -> tuple[Tensor, Tensor, Tensor]:
     """Heard words side by side: posteriors [N, L, C], latents [N, L, A], lengths [N]."""
     lengths = torch.tensor([len(word.chances) for word in words])
@@ -186,7 +198,7 @@ def train(args: argparse.Namespace) -> None:
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.98), weight_decay=0.02)
     pictures = Pictures(args.scenes, "train")
     pictures.refresh()
-    latents = seen(vision, pictures)
+    latents = seen_before(vision, pictures, args.out)
     run.resume(parts, optimizer)
     pool = HeardPool(args.out / "heard", "train")
     stories = Stories(
