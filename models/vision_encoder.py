@@ -84,7 +84,8 @@ class VisionEncoder(nn.Module):
         """What the convolutions make of each patch by itself, [B, H, W, 3] -> [B, N, V]."""
         x = (pictures.permute(0, 3, 1, 2).to(self.place.dtype) - 128.0) / 64.0
         x = self.stem(x.contiguous(memory_format=torch.channels_last))  # [B, V, side, side]
-        return x.flatten(2).transpose(1, 2)
+        glanced: Tensor = x.flatten(2).transpose(1, 2)
+        return glanced
 
     def recognise(self, glanced: Tensor) -> Tensor:
         """What each patch is among the others, [B, N, V] -> [B, N, V]."""

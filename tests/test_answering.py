@@ -191,7 +191,8 @@ def test_the_first_layers_alone_may_say_that_the_person_goes_on() -> None:
     ((head, _),) = exact.begin([0], [None])
     chance = exact.early_wait(0)
     assert 0.0 < chance < 1.0
-    assert fast.begin([0], [None]) == [(Head.WAIT, pytest.approx(chance, abs=1e-5))]
+    ((early, confidence),) = fast.begin([0], [None])
+    assert early is Head.WAIT and confidence == pytest.approx(chance, abs=1e-5)
     assert (exact.counts(0)["deep_passes"], fast.counts(0)["deep_passes"]) == (1, 0)
     # If the person falls silent there is an answer after all, and it is the exact one.
     for one in (exact, fast):
@@ -204,7 +205,8 @@ def test_the_first_layers_alone_may_say_that_the_person_goes_on() -> None:
 def test_below_the_threshold_all_layers_are_asked() -> None:
     exact, fast = heard(None), heard(1.0)
     ((head, confidence),) = exact.begin([0], [None])
-    assert fast.begin([0], [None]) == [(head, pytest.approx(confidence, abs=1e-5))]
+    ((same, sure),) = fast.begin([0], [None])
+    assert same is head and sure == pytest.approx(confidence, abs=1e-5)
 
 
 def test_typed_questions_are_never_unfinished() -> None:
