@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from visavis.runtime.frames import Pcm
 from visavis.transports.playout import NOBODY, Line, Packetizer, Sent, Spoken
 
 
@@ -92,6 +93,22 @@ def test_pcm_of_any_length_becomes_whole_packets() -> None:
     (last,) = packets.cut(0, 1, np.ones(0, np.int16), True)
     assert (last[1].samples, last[1].is_last) == (80, True)
     assert set(sizes) == {960}
+
+
+def test_packets_that_are_alike_are_encoded_together() -> None:
+    sizes: list[int] = []
+
+    def encode(pcm: Pcm) -> bytes:
+        sizes.append(len(pcm))
+        return pcm[::480].astype(np.uint8).tobytes()  # two bytes a packet
+
+    sound = np.repeat(np.arange(7, dtype=np.int16), 480)  # three and a half packets
+    packets = Packetizer(encode, are_alike=True)
+    three = packets.cut(0, 1, sound, False)
+    assert [p.payload for _, p in three] == [b"\x00\x01", b"\x02\x03", b"\x04\x05"]
+    (last,) = packets.cut(0, 1, sound[:0], True)
+    assert (last[1].payload, last[1].samples, last[1].is_last) == (b"\x06\x00", 480, True)
+    assert sizes == [2880, 960]
 
 
 def test_a_turn_that_ends_on_a_packet_or_is_empty_still_ends() -> None:

@@ -47,12 +47,14 @@ class Sent:
 class Packetizer:
     """Cuts PCM of any length into packets, keeping what does not fill one until more comes.
 
-    `encode` gets exactly PACKET_SAMPLES samples. `epoch` changes with every flush: what was kept
-    from before it is forgotten. One thread at a time.
+    `encode` gets exactly PACKET_SAMPLES samples; many times as many where its packets `are_alike`,
+    that is have the same length and can be encoded together. `epoch` changes with every flush: what
+    was kept from before it is forgotten. One thread at a time.
     """
 
-    def __init__(self, encode: Callable[[Pcm], bytes]) -> None:
+    def __init__(self, encode: Callable[[Pcm], bytes], *, are_alike: bool = False) -> None:
         self._encode = encode
+        self._are_alike = are_alike
         self._rest: Pcm = np.zeros(0, np.int16)
         self._key = (0, NOBODY)
 
@@ -64,8 +66,7 @@ class Packetizer:
             pcm = np.concatenate([self._rest, pcm])
         whole = len(pcm) - len(pcm) % PACKET_SAMPLES
         packets = [
-            Spoken(self._encode(pcm[at : at + PACKET_SAMPLES]), turn, PACKET_SAMPLES, False)
-            for at in range(0, whole, PACKET_SAMPLES)
+            Spoken(payload, turn, PACKET_SAMPLES, False) for payload in self._payloads(pcm[:whole])
         ]
         self._rest = pcm[whole:]
         if is_last:
@@ -76,6 +77,17 @@ class Packetizer:
             else:
                 packets[-1] = replace(packets[-1], is_last=True)
         return [(epoch, packet) for packet in packets]
+
+    def _payloads(self, pcm: Pcm) -> list[bytes]:
+        count = len(pcm) // PACKET_SAMPLES
+        if not self._are_alike or count < 2:
+            return [
+                self._encode(pcm[at : at + PACKET_SAMPLES])
+                for at in range(0, len(pcm), PACKET_SAMPLES)
+            ]
+        data = self._encode(pcm)
+        size = len(data) // count
+        return [data[at : at + size] for at in range(0, len(data), size)]
 
 
 @dataclass(slots=True)

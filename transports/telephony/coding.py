@@ -78,7 +78,10 @@ class Mouth:
         self._rate = rate
         self._key = (0, NOBODY)
         self._resampler = Resampler(SPEAKING_RATE, rate)
-        self._packets = Packetizer(lambda pcm: self._encode(self._resampler.feed(pcm)))
+        # Every rate has a whole number of samples in 20 ms, so the resampler gives packets alike.
+        self._packets = Packetizer(
+            lambda pcm: self._encode(self._resampler.feed(pcm)), are_alike=True
+        )
         self._tail = np.zeros(-(-self._resampler.delay * SPEAKING_RATE // rate), np.int16)
 
     def speak(self, epoch: int, turn: int, pcm: Pcm, is_last: bool) -> list[tuple[int, Spoken]]:

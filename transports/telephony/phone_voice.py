@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from ...runtime.frames import Pcm
 from ..media_threads import Lane, MediaThreads
-from ..playout import Spoken
+from ..playout import PACKET_SAMPLES, Spoken
 from .coding import Mouth
 from .line import Line, Started, Wire
 from .pacing import Pacer, Playback, Report
 
-_JOB_SAMPLES = 4800  # 100 ms of speech per job, so that the first packets are early
+_JOB_SAMPLES = 4800  # 100 ms of speech per job, so that the first packets are early; or one group
 
 
 class PhoneVoice:
@@ -31,6 +31,7 @@ class PhoneVoice:
         self._pacer = Pacer(line.lead_s, line.group)
         self._playback = Playback(has_marks=False)
         self._timer: asyncio.TimerHandle | None = None
+        self._job_samples = max(_JOB_SAMPLES, line.group * PACKET_SAMPLES)
         self._epoch = 0
         self._turn = -1
 
@@ -51,9 +52,10 @@ class PhoneVoice:
             return
         self._turn = turn
         epoch = self._epoch
-        for at in range(0, max(len(pcm), 1), _JOB_SAMPLES):
-            part = pcm[at : at + _JOB_SAMPLES]
-            ends = is_last and at + _JOB_SAMPLES >= len(pcm)
+        size = self._job_samples
+        for at in range(0, max(len(pcm), 1), size):
+            part = pcm[at : at + size]
+            ends = is_last and at + size >= len(pcm)
             lane.put(
                 lambda part=part, ends=ends: (  # type: ignore[misc]
                     mouth.speak(epoch, turn, part, ends) if epoch == self._epoch else []
