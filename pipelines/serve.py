@@ -20,6 +20,7 @@ from .access import Access, take_keys
 from .access.binding import check_binding, warnings
 from .access.connections import bounded_http
 from .access.redact import RedactingFormatter
+from .access.seldom import Seldom
 from .access.tls import tls_context
 from .assembly import answerer, make_pipeline
 from .extensions import page
@@ -95,6 +96,7 @@ class HostedServer:
 def _log_without_secrets() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(Seldom())
     logging.basicConfig(handlers=[handler])
 
 

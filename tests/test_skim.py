@@ -19,11 +19,13 @@ HEAD = b"POST /v1/realtime/calls HTTP/1.1\r\nHost: x\r\n"
         (b"GET /v1/realtime HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", 0),
         # Anything else is for a parser, which a client without a budget does not get.
         (HEAD, None),
+        (HEAD + b"\nContent-Length: 2\r\n\r\nab", None),  # ends at the bare line feed
         (HEAD + b"Content-Length: 2\r\n\r\nabc", None),
         (HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nab", None),
         (HEAD + b"Content-Length: +2\r\n\r\nab", None),
         (HEAD + b"Content-Length : 2\r\n\r\nab", None),
         (HEAD + b"Content-Length: 2, 2\r\n\r\nab", None),
+        (HEAD + b"Content-Length: 1048577\r\n\r\n", None),
         (HEAD + b"Content-Length: 99999999999\r\n\r\n", None),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", None),
         (HEAD + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", None),

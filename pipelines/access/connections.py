@@ -1,5 +1,6 @@
 """Connections before there is a request: how many of one address, how long one may take to say what
-it wants, and whether it is listened to at all. uvicorn has no limit for any of them.
+it wants, and whether it is listened to at all. uvicorn has no limit for any of them. And the end of a
+WebSocket whose other end is gone without a word.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from .skim import is_reading, still_to_come
 
 TOO_MANY = "too_many_connections"
 TOO_SLOW = "request_too_slow"
+GONE_S = 2.0
+"""How long the last bytes to a client that answers no ping may take to leave."""
 
 
 def bounded_http(
@@ -48,6 +51,12 @@ def bounded_http(
             if self._is_counted:
                 connections.leave(self._address)
             super().connection_lost(exc)
+
+        def keepalive_timeout(self) -> None:
+            """uvicorn closes, which waits until what is buffered was sent: to a client that is gone
+            that is until TCP gives up, a quarter of an hour."""
+            super().keepalive_timeout()
+            self.loop.call_later(GONE_S, self.transport.abort)
 
     class BoundedHttp(H11Protocol):
         _address: str | None = None

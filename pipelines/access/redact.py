@@ -36,5 +36,7 @@ class RedactingFormatter(logging.Formatter):
     """Formats as usual, with arguments, traceback and stack, then strikes secrets out."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One finished record."""
-        return redact(super().format(record))
+        """One finished record; with how many like it `Seldom` withheld before."""
+        text = redact(super().format(record))
+        withheld = getattr(record, "withheld", 0)
+        return f"{text} (and {withheld} more like it)" if withheld else text
