@@ -73,6 +73,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("codecs", _codecs),
         ("speech detection", _vad),
         ("model", _model),
+        ("pipeline", _pipeline),
         ("voice", _voice),
         ("GPU", _gpu),
         ("devices", _devices),
@@ -257,6 +258,19 @@ def _model(settings: Settings) -> Iterator[Finding]:
             sha = row.sha256[:SHOWN_DIGITS]
             found = f"{row.parameters / 1e6:.2f} M parameters, sha-256 {sha}"
             yield Finding(f"model {row.name}", Verdict.OK, found)
+
+
+def _pipeline(settings: Settings) -> Iterator[Finding]:
+    """A model that only seems to answer is told."""
+    from .performance import LABEL, NAME
+
+    if settings.engine.pipeline == NAME:
+        yield Finding(
+            "pipeline",
+            Verdict.NOTE,
+            f"{NAME} is a {LABEL}: it answers random words",
+            "--set engine.pipeline=fused for a model that answers",
+        )
 
 
 def _voice(settings: Settings) -> Iterator[Finding]:

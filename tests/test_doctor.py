@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from visavis.pipelines.doctor import Finding, Verdict, doctor, examine
+from visavis.pipelines.doctor import (
+    Finding,
+    Verdict,
+    _pipeline,  # pyright: ignore[reportPrivateUsage] - the other checks are slow
+    doctor,
+    examine,
+)
 from visavis.runtime.settings import (
     AccessSettings,
     EngineSettings,
@@ -31,6 +37,13 @@ def test_a_whole_installation_lacks_nothing(capsys: pytest.CaptureFixture[str]) 
     names = {finding["what"] for finding in findings}
     assert {"python", "packages", "port", "Opus", "VP8", "speech detection", "voice"} <= names
     assert all(finding["verdict"] != "missing" for finding in findings)
+
+
+def test_a_model_that_talks_random_words_is_told() -> None:
+    chosen = Settings(server=LOCAL, engine=EngineSettings(pipeline="performance"))
+    (told,) = _pipeline(chosen)
+    assert told.verdict is Verdict.NOTE and "random words" in told.found
+    assert list(_pipeline(Settings())) == []
 
 
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,6 @@ that is counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +21,9 @@ from .babble import LENGTHS, SHORTEST, answer_words, typed_tokens, word
 from .batches import KINDS, Batches
 from .cache_slots import CacheSlots
 from .config import DRAFT, FILL, MARKS, TEXT, performance_config
-from .context import Context, Source
+from .context import Source
 from .model import HOLD, Built, PerformanceModel
+from .talks import Answer, Talk
 
 WORD_WINDOWS = 8
 """Windows heard for each word of the transcript, which is as random as the answers."""
@@ -33,47 +33,6 @@ UTTERANCE = 96
 """Positions (3 s of speech) that an utterance should find free when it opens."""
 ANSWER = SHORTEST + LENGTHS + DRAFT
 """Positions that an answer may need."""
-
-
-@dataclass(slots=True)
-class _Answer:
-    """Where it stands in the cache. `at` is where the next token goes."""
-
-    base: int
-    at: int
-    words: int
-    tokens: list[int]  # known, the first `said` of them told
-    utterance: int
-    said: int = 0
-    later: int = 0
-    """Number of the first latent that came behind it in the cache."""
-    has_pictures_later: bool = False
-    is_committed: bool = False
-    is_over: bool = False
-    cached: int = 0
-    """Positions that lay in the cache when it began."""
-    added: int = 0
-    """Positions that went in with its first pass, its mark included."""
-    drafted: int = 0
-    accepted: int = 0
-    heard: bool = False
-    """What it was asked was heard, not typed."""
-    passes: int = 1
-    """Of the whole depth, or (early exit) of the layers above the exit; its beginning is one."""
-
-
-@dataclass(slots=True)
-class _Talk:
-    utterance: int = 0
-    began: int = 0
-    """Positions of the cache before this utterance."""
-    answer: _Answer | None = None
-    told: _Answer | None = None  # over, but a person may still cut it short
-    picture: bool = False  # seen, and not in the cache yet
-    has_pictures: bool = False  # of this utterance, in the cache
-    coarse: npt.NDArray[np.float32] | None = field(default=None)
-    context: Context = field(default_factory=Context)
-    newest: dict[str, int] = field(default_factory=dict[str, int])  # counts of a dropped answer
 
 
 def open_performance(
@@ -113,7 +72,7 @@ class PerformanceStepper:
         self._config = batches.model.config
         self._early_exit = early_exit
         self._slots = CacheSlots(batches.model.built.slots, self._config.decoder.span)
-        self._talks = [_Talk() for _ in range(len(self._slots))]
+        self._talks = [Talk() for _ in range(len(self._slots))]
         self.new_contexts = 0
         """Times a slot's cache was full and its context began anew."""
         self.lost_latents = 0
@@ -154,7 +113,7 @@ class PerformanceStepper:
     def reset(self, slot: int) -> None:
         """A fresh conversation."""
         self._slots.open(slot)
-        self._talks[slot] = _Talk()
+        self._talks[slot] = Talk()
 
     def open_utterance(self, slot: int) -> None:
         """The encoder starts from nothing."""
@@ -251,7 +210,7 @@ class PerformanceStepper:
         tokens, sureness = self._batches.begin(rows, starts, firsts, counts)
         for row, (slot, token) in enumerate(zip(rows, tokens, strict=True)):
             talk, base = self._talks[slot], starts[row] + counts[row] + 1
-            answer = _Answer(base, base, answer_words(token), [token], talk.utterance)
+            answer = Answer(base, base, answer_words(token), [token], talk.utterance)
             answer.cached, answer.added = counted[row]
             answer.heard = texts[row] is None
             talk.answer = answer
@@ -287,7 +246,7 @@ class PerformanceStepper:
         depth."""
         talk = self._talks[slot]
         answer = talk.answer or talk.told
-        return dict(talk.newest) if answer is None else self._counts(answer)
+        return dict(talk.newest) if answer is None else self._counted(answer)
 
     def taken(self, slot: int) -> TokensTaken:
         """The slot's context, and the answer under way."""
@@ -304,7 +263,7 @@ class PerformanceStepper:
         """The cache is what it was; latents that went into the shadow wait again."""
         talk = self._talks[slot]
         if talk.answer is not None:
-            talk.newest, talk.answer = self._counts(talk.answer), None
+            talk.newest, talk.answer = self._counted(talk.answer), None
 
     def commit(self, slot: int) -> None:
         """What was heard since the answer began is dropped: the engine brings it again."""
@@ -332,7 +291,7 @@ class PerformanceStepper:
         if is_told:
             state.first[slot] = answer.later
             talk.picture = talk.picture or answer.has_pictures_later
-        talk.newest = self._counts(answer)
+        talk.newest = self._counted(answer)
         if not is_told and answer.heard:
             talk.context.grow_to(int(state.used[slot]) + answer.added - 1, Source.AUDIO)
         state.used[slot] = talk.began = end
@@ -449,20 +408,9 @@ class PerformanceStepper:
         for slot in slots:
             self._talks[slot].context.grow_to(int(self._slots.used[slot]), source)
 
-    def _counts(self, answer: _Answer) -> dict[str, int]:
+    def _counted(self, answer: Answer) -> dict[str, int]:
         depth, exit_at = self._config.decoder.layers, self._config.exits[0]
-        shallow, deep = answer.drafted * exit_at, (answer.passes - 1) * (depth - exit_at)
-        passes = shallow + deep if self._early_exit else (answer.passes - 1) * depth
-        return {
-            "cached_positions": answer.cached,
-            "added_positions": answer.added,
-            "words": answer.said,
-            "drafted_words": answer.drafted,
-            "accepted_words": answer.accepted,
-            "deep_passes": answer.passes,
-            "layer_passes": depth + passes,
-            "full_layer_passes": depth * max(1, answer.said),
-        }
+        return answer.counts(depth, exit_at if self._early_exit else None)
 
     def _end(self, slot: int) -> None:
         """A committed answer, whole, becomes part of the context; a shadow is dropped."""
