@@ -92,8 +92,9 @@ def test_ids_are_unique_and_those_used_exist() -> None:
     assert len(ids) == len(set(ids))
     testids = page.values("data-testid")
     assert len(testids) == len(set(testids))
-    script = (STATIC / "page.js").read_text(encoding="utf-8")
-    assert set(re.findall(r"""\$\("([^"]+)"\)""", script)) <= set(ids)
+    scripts = [path.read_text(encoding="utf-8") for path in FILES if path.suffix == ".js"]
+    named = set(re.findall(r"""\$\("([^"]+)"\)""", "".join(scripts)))
+    assert named and named <= set(ids)
     for name in ("for", "aria-labelledby", "aria-controls"):
         assert set(page.values(name)) <= set(ids)
     assert {v[1:] for v in page.values("href") if v.startswith("#i-")} <= set(ids)

@@ -335,3 +335,10 @@ test("a state is never changed in place", () => {
     word("r", "a", "B"), playing, cut("r", "a", ""), cleared, { type: "visavis.ledger", latencies: { x_ms: 1 } }];
   events.reduce((state, event) => deepFreeze(reduce(state, event)), deepFreeze(initial()));
 });
+
+test("the server's load is kept as its step, and what is nonsense is none", () => {
+  const step = (value) => ({ type: "visavis.load", step: value, name: "video_rate", reason: "busy" });
+  assert.equal(after(step(2)).load, 2);
+  assert.equal(after(step(2), step(0)).load, 0);
+  assert.equal(after(step("much")).load, 0);
+});

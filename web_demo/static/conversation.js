@@ -308,7 +308,7 @@ const HANDLERS = {
 
   "visavis.conversation.items": restored,
 
-  "visavis.load": (state, event) => ({ ...state, load: num(event.level) ?? 0 }),
+  "visavis.load": (state, event) => ({ ...state, load: num(event.step) ?? 0 }),
 
   "visavis.picture.seen": (state, event) => ({
     ...state,
