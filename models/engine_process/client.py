@@ -54,6 +54,8 @@ HANGS_S = 10.0
 WATCH_S = 1.0
 RETRY_AFTER_S = 10.0
 """When to come again while an engine is started again, in seconds."""
+REST_S = 0.5
+"""Seconds between the end of an engine's process and the next."""
 LEAVE_S = 1.0
 """Seconds that a picture being scaled may hold up the end."""
 
@@ -148,12 +150,17 @@ class RemoteEngine:
                     break
                 self._restarts -= 1
                 log.critical("the engine is started again", extra={"why": why})
+                # A killed process loses its connections before the socket it listens at.
+                await asyncio.sleep(REST_S)
         except Exception as error:  # noqa: BLE001 - whatever it was, who waits must hear of it
             why = str(error)
             if not self._ready.done():
                 self._ready.set_exception(error)
         finally:
-            await self._reach.leave()
+            leaving = self._loop.create_task(self._reach.leave(), name=f"leave {self._name}")
+            while not leaving.done():
+                with suppress(asyncio.CancelledError):  # nothing must be left running
+                    await asyncio.shield(leaving)
             self._end(why)
 
     async def _with_one_engine(self) -> str:

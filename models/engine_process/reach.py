@@ -84,10 +84,11 @@ class Spawned:
 
     async def leave(self) -> str | None:
         """It ends by itself, or is killed."""
-        process, self._process = self._process, None
+        process = self._process
         if process is None:
             return None
         await end(process)
+        self._process = None
         status = process.returncode or 0
         if status < 0:
             return f"its process was killed by {signal.Signals(-status).name}"
