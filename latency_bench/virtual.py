@@ -233,19 +233,30 @@ class VirtualCall:
             self._is_handling = False
 
 
+Said = tuple[str, tuple[str, ...], tuple[int, ...]]
+"""A voice, what it says in parts, and the pauses between them in milliseconds."""
+
+
+async def spoken(turns: Sequence[Turn]) -> dict[Said, Clip]:
+    """Everything that is said in these turns. Raises `EngineDied` when espeak-ng can't."""
+    wanted = [(t.voice, t.parts, t.pauses_ms) for t in turns if t.parts]
+    wanted += [(t.voice, t.opener, ()) for t in turns if t.opener]
+    said = await speak((voice, part) for voice, parts, _ in wanted for part in parts)
+    return {
+        (voice, parts, pauses): clip([said[voice, part] for part in parts], pauses)
+        for voice, parts, pauses in wanted
+    }
+
+
 class VirtualPerson:
     """Goes through turns in one call."""
 
-    def __init__(self, call: VirtualCall, turns: Sequence[Turn]) -> None:
+    def __init__(
+        self, call: VirtualCall, turns: Sequence[Turn], clips: Mapping[Said, Clip]
+    ) -> None:
         self._call = call
         self._turns = turns
-        wanted = [(t.voice, t.parts, t.pauses_ms) for t in turns if t.parts]
-        wanted += [(t.voice, t.opener, ()) for t in turns if t.opener]
-        spoken = asyncio.run(speak((voice, part) for voice, parts, _ in wanted for part in parts))
-        self._clips = {
-            (voice, parts, pauses): clip([spoken[voice, part] for part in parts], pauses)
-            for voice, parts, pauses in wanted
-        }
+        self._clips = clips
         self._scenes: dict[tuple[Thing, ...], Scene] = {}
 
     def talk(self, progress: Callable[[int], None]) -> Record:
@@ -294,4 +305,4 @@ def talk_virtually(
     from ..pipelines.fused import stepper
 
     call = VirtualCall(stepper(settings.engine), SileroVad, settings)
-    return VirtualPerson(call, turns).talk(progress)
+    return VirtualPerson(call, turns, asyncio.run(spoken(turns))).talk(progress)

@@ -51,10 +51,13 @@ def test_what_went_wrong_is_counted_among_the_turns_that_could_show_it() -> None
             Observed(kind=Kind.PAUSED, question="", is_right=True),
             Observed(kind=Kind.BARGE_IN, question="", is_void=True, is_answered=False),
             Observed(kind=Kind.NOISE, question="", is_false_stop=True),
+            Observed(kind=Kind.BACK_CHANNEL, question="", resume_ms=200.0),
         )
     )
     assert found["cut-ins, questions with pauses"] == (1, 2)
-    assert found["false stops"] == (1, 1)
+    assert found["false stops, noises"] == (1, 1)
+    assert found["false stops, back-channels"] == (0, 1)
+    assert found["sound stopped and resumed"] == (1, 2)
     assert found["right answers"] == (1, 2)
     assert found["unanswered"] == (0, 2) and found["missed stops"] == (0, 0)
 

@@ -137,6 +137,15 @@ def test_a_cough_that_ends_an_answer_is_a_false_stop() -> None:
     assert not seen.is_false_stop and not seen.is_void
 
 
+def test_an_answer_that_goes_on_after_a_nod_says_how_long_that_took() -> None:
+    resumed = {"type": "visavis.playout.resumed", "response_id": "r1"}
+    went_on = told(created(8.0), done(8.5), (11.25, resumed), played(13.0))
+    seen = observe(turn(Kind.BACK_CHANNEL), SAID, ears((8.2, 10.1), (11.26, 13.0)), went_on)
+    assert not seen.is_false_stop and seen.resume_ms == pytest.approx(260, abs=1)
+    never = told(created(8.0), done(8.5), played(13.0))
+    assert observe(turn(Kind.NOISE), SAID, ears((8.2, 13.0)), never).resume_ms is None
+
+
 def test_a_turn_that_found_no_answer_to_interrupt_is_void() -> None:
     assert observe(turn(Kind.BARGE_IN), None, ears(), told()).is_void
 

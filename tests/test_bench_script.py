@@ -25,8 +25,11 @@ def test_the_same_seed_is_the_same_script() -> None:
 
 
 def test_every_kind_of_turn_comes_up() -> None:
-    kinds = Counter(turn.kind for turn in script(20))
-    assert kinds == {Kind.PLAIN: 8, Kind.PAUSED: 6, Kind.BARGE_IN: 4, Kind.NOISE: 2}
+    turns = script(20)
+    kinds = Counter(turn.kind for turn in turns)
+    rare = {Kind.NOISE: 2, Kind.BACK_CHANNEL: 2}
+    assert kinds == {Kind.PLAIN: 6, Kind.PAUSED: 6, Kind.BARGE_IN: 4, **rare}
+    assert all(turn.opener and turn.parts for turn in turns if turn.kind is Kind.BACK_CHANNEL)
 
 
 def test_pauses_are_natural_and_between_the_parts() -> None:
@@ -39,7 +42,8 @@ def test_pauses_are_natural_and_between_the_parts() -> None:
 def test_without_a_camera_it_is_right_to_see_nothing() -> None:
     turns = script(10, has_camera=False)
     assert all(turn.scene == () for turn in turns)
-    assert all("can't" in turn.expected for turn in turns if turn.parts)
+    asked = [turn for turn in turns if turn.kind not in (Kind.NOISE, Kind.BACK_CHANNEL)]
+    assert all("can't" in turn.expected for turn in asked)
 
 
 def test_nothing_is_judged_where_nothing_understands() -> None:
@@ -93,7 +97,7 @@ def test_silence_is_no_clip() -> None:
         voiced(np.zeros(4800, np.int16))
 
 
-@pytest.mark.parametrize("name", ["cough", "knock"])
+@pytest.mark.parametrize("name", ["cough", "throat", "knock"])
 def test_noises_are_short_and_loud(name: str) -> None:
     made = noise(name)
     assert 0.1 < len(made.pcm) / SPEAKING_RATE < 0.4
