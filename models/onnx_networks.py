@@ -23,6 +23,10 @@ from .networks import Floats, Ints, Pictures, WeightFile, shipped
 _ort: Any = onnxruntime
 
 
+HEAD = 16
+"""Width of an attention head that ONNX Runtime's attention can turn, or a multiple of it."""
+
+
 class _Session(Protocol):
     """The part of `onnxruntime.InferenceSession` used here."""
 
@@ -39,9 +43,12 @@ class OnnxNetworks:
     """`Networks`. The graphs hold structure; the weights come from the file."""
 
     def __init__(self, weights: WeightFile, threads: int = 1) -> None:
-        """`threads` inside each step; 1 is best for a model this small."""
-        folder = shipped(weights.config.name).parent
-        listing = folder / f"{weights.config.name}.graphs.json"
+        """The graphs beside the weights, or the shipped ones where there are none. `threads` inside
+        each step; 1 is best for a model this small."""
+        listed = f"{weights.config.name}.graphs.json"
+        beside, folder = weights.path.parent, shipped(weights.config.name).parent
+        folder = beside if (beside / listed).is_file() else folder
+        listing = folder / listed
         if not listing.is_file():
             raise WeightsError(f"graph list {listing} is missing: reinstall visavis")
         taken: dict[str, list[str]] = json.loads(listing.read_text())
@@ -70,6 +77,12 @@ class OnnxNetworks:
         return self._run("read", chances=chances, latents=latents, lengths=lengths)[0]
 
     def new_cache(self) -> OnnxLayers:
+        head = self._config.width // self._config.heads
+        if head % HEAD:
+            raise WeightsError(
+                f"the decoder's heads are {head} numbers wide, and ONNX Runtime turns multiples of "
+                f"{HEAD}: choose width and heads so, or set engine.backend=torch"
+            )
         return OnnxLayers(self._graphs["shallow"], self._graphs["deep"], self._rows, self._config)
 
 

@@ -7,6 +7,7 @@ pictures are unseen renderings.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rich.progress import track
 
 from ...runtime.events import Head
 from ..embedded import Embedded
+from ..tool_words import FUNCTIONS
 from ..training.intents import question_text
 from ..training.judging import is_right, named_fact
 from ..training.replies import Exchange
@@ -56,9 +58,21 @@ def finish(
             answer += text
             if is_last:
                 certainty = chance * model.certainty(slot)
+                answer = answer or called(model, slot)
                 break
         answers.append((head, answer, certainty))
     return answers
+
+
+def called(model: Embedded, slot: int) -> str:
+    """The call that the answer is instead of words, in the words of the lexicon: "<recall> key"."""
+    call = model.call(slot)
+    if call is None:
+        return ""
+    mark = next(mark for mark, function in FUNCTIONS.items() if function == call[0])
+    arguments: dict[str, str] = json.loads(call[1])
+    words = " ".join(arguments.values()).split()
+    return " ".join([mark, *(word for word in words if word not in ("a", "an", "the"))])
 
 
 def questions(pool: Utterances, pictures: Pictures, limit: int, seed: int) -> list[Question]:

@@ -62,14 +62,15 @@ def _share(key: str) -> float:
 
 # Family weights of a question asked about a scene that is already there.
 _ABOUT_ITEMS: Final[dict[str, float]] = {
-    "colour": 0.20, "shape": 0.14, "count": 0.17, "place": 0.17, "exists": 0.15, "describe": 0.09, "relation": 0.08, "size": 0.07, "light": 0.01, "sum": 0.03,
-    "repeat": 0.02, "beyond": 0.015, "tool": 0.03, "read": 0.03, "greeting": 0.01, "ability": 0.007, "thanks": 0.007, "goodbye": 0.007,
-    "chatter": 0.02,
+    "colour": 0.15, "shape": 0.13, "count": 0.14, "place": 0.14, "exists": 0.11, "describe": 0.09,
+    "relation": 0.09, "size": 0.08, "light": 0.02, "sum": 0.09, "repeat": 0.07, "beyond": 0.03,
+    "tool": 0.07, "read": 0.03, "greeting": 0.01, "ability": 0.007, "thanks": 0.007,
+    "goodbye": 0.007, "chatter": 0.02,
 }  # fmt: skip
 _ABOUT_CARD: Final[dict[str, float]] = {
-    "read": 0.82, "describe": 0.08, "exists": 0.03, "greeting": 0.01, "ability": 0.01,
-    "thanks": 0.01, "goodbye": 0.01, "chatter": 0.03, "sum": 0.03, "repeat": 0.02,
-    "beyond": 0.015, "tool": 0.05,
+    "read": 0.70, "describe": 0.08, "exists": 0.03, "greeting": 0.01, "ability": 0.01,
+    "thanks": 0.01, "goodbye": 0.01, "chatter": 0.03, "sum": 0.08, "repeat": 0.06,
+    "beyond": 0.03, "tool": 0.08,
 }  # fmt: skip
 # Scenes with few objects are common; asking for their number less often balances the counts.
 _COUNT_WEIGHT: Final = (1.3, 0.4, 1.6, 1.9, 2.2, 3.2)

@@ -275,7 +275,7 @@ class Stories:
         """What a story begins with."""
         rng = self.rng
         candidates = self._draw(24 if self.pool is not None else 6)
-        if rng.random() < 0.3:
+        if rng.random() < 0.35:
             found = self._opening(candidates)
             if found is not None:
                 return found
