@@ -32,7 +32,7 @@ from .clips import clip, noise, speak
 from .endless_engine import Agenda, TickedEngine
 from .endless_talk import WINDOW_S, EndlessTalk, Sounds, new_session
 from .event_log import EventLog, Replayed, replay_log
-from .footprint import Footprint, Growth, footprint, growth
+from .footprint import Footprint, Footprints, Growth, footprint, growth
 from .pictures import Scene
 from .report import facts_table, show
 from .script import NOISES, QUESTIONS
@@ -165,7 +165,7 @@ def _live_through(
     agenda = Agenda(clock)
     engine = TickedEngine(stepper, LoudnessVad, asked.sessions, clock)
     names = [f"sess_endless{number}" for number in range(asked.sessions)]
-    samples: list[Footprint] = []
+    moments = Footprints()
     with ExitStack() as stack:
         logs = [EventLog(folder / f"{name}.log.gz") for name in names]
         for log in logs:
@@ -192,11 +192,12 @@ def _live_through(
             if cycle >= asked.warm_up and cycle % asked.every == 0:
                 for log in logs:
                     log.flush()
-                samples.append(footprint(clock.now(), _counts(talks, engine, agenda, stepper)))
+                counts = _counts(talks, engine, agenda, stepper)
+                moments.add(footprint(clock.now(), counts))
             if told is not None:
                 told((cycle + 1) / len(cycles))
     turns = sum(talk.peer.told["response.done"] for talk in talks)
-    kinds = Counter[str]()
+    kinds, samples = Counter[str](), moments.all()
     for talk in talks:
         kinds.update(talk.kinds)
     return Lasted(

@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 import tracemalloc
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,40 @@ def _resident() -> int:
     except OSError:  # only Linux tells
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class Footprints:
+    """Moments in their order. They lie in arrays of numbers: kept as objects they would be a growth
+    themselves."""
+
+    def __init__(self) -> None:
+        self._names: tuple[str, ...] = ()
+        self._rows: list[array[float]] = []
+
+    def add(self, moment: Footprint) -> None:
+        """Every moment counts the same things."""
+        if not self._rows:
+            self._names = tuple(moment.counts)
+            self._rows = [array("d") for _ in range(5 + len(self._names))]
+        traced = -1.0 if moment.traced_bytes is None else float(moment.traced_bytes)
+        numbers = (moment.at_s, moment.blocks, moment.objects, moment.resident_bytes, traced)
+        counts = (moment.counts[name] for name in self._names)
+        for row, number in zip(self._rows, (*numbers, *counts), strict=True):
+            row.append(number)
+
+    def all(self) -> list[Footprint]:
+        """Every moment."""
+        return [
+            Footprint(
+                at_s,
+                int(blocks),
+                int(objects),
+                int(resident),
+                None if traced < 0 else int(traced),
+                {name: int(count) for name, count in zip(self._names, counts, strict=True)},
+            )
+            for at_s, blocks, objects, resident, traced, *counts in zip(*self._rows, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def test_a_session_that_does_something_else_is_found_out(tmp_path: Path) -> None
 def test_long_logs_are_written_in_pieces(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "log.gz")
     for number in range(2500):
-        log.add(Happening(float(number), None), [])
+        log.add(Happening(number / 10, None), [])
     log.close()
     assert replay_log(tmp_path / "log.gz", Session("sess_test", now=0.0)).happenings == log.count
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visavis.latency_bench.footprint import SLACK, Footprint, footprint, growth
+from visavis.latency_bench.footprint import SLACK, Footprint, Footprints, footprint, growth
 
 
 def samples(per_turn: float, *, noise: int = 0, traced: bool = False) -> list[Footprint]:
@@ -45,3 +45,15 @@ def test_a_moment_counts_what_is_kept() -> None:
     assert after.objects - before.objects >= 5000
     assert after.blocks - before.blocks >= 10_000
     assert after.counts == {"kept": 5000} and after.traced_bytes is None
+
+
+def test_moments_are_kept_without_being_a_growth_themselves() -> None:
+    moments = Footprints()
+    moments.add(Footprint(0.0, 1, 2, 3, None, {"items": 4}))
+    before = footprint(0.0, {}).blocks
+    for number in range(500):
+        moments.add(Footprint(float(number), 10, 20, 30, 40, {"items": number}))
+    assert footprint(0.0, {}).blocks - before < 100
+    first, *_, last = moments.all()
+    assert first == Footprint(0.0, 1, 2, 3, None, {"items": 4})
+    assert last == Footprint(499.0, 10, 20, 30, 40, {"items": 499})

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from visavis.latency_bench.figures import Figures
 from visavis.latency_bench.gpu import fitting_slots
-from visavis.pipelines.energy_counters import NoCounter, nvml, rapl
 from visavis.latency_bench.gpu_lines import Ceilings, Line, table
 from visavis.latency_bench.gpu_plan import LeftOut, Task, carry_out
 from visavis.models.performance.config import performance_config
@@ -55,21 +53,6 @@ def test_what_breaks_or_has_no_time_is_named_and_the_others_go_on() -> None:
     assert outcome.left_out["two"] == "out of memory"
     assert "no time" in outcome.left_out["five"]
     assert "a kernel" in outcome.failed["four"]
-
-
-def test_energy_is_read_or_refused(tmp_path: Path) -> None:
-    with pytest.raises(NoCounter, match="no intel-rapl zone"):
-        rapl(tmp_path)
-    zone = tmp_path / "intel-rapl:0"
-    zone.mkdir()
-    (zone / "max_energy_range_uj").write_text("10000000")
-    (zone / "energy_uj").write_text("9000000")
-    counter = rapl(tmp_path)
-    assert counter.read() == 9.0
-    (zone / "energy_uj").write_text("1000000")  # it came round
-    assert counter.read() == 11.0
-    with pytest.raises(NoCounter, match="can't be loaded"):
-        nvml("libno-such-nvml.so")
 
 
 def test_slots_are_as_many_as_fit() -> None:

@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
+import pytest
 from models_fakes import picture, windows
 
 from visavis.models.hearing import HearingGate, HearingSettings
 from visavis.models.orders import Start
 from visavis.models.overload import PICTURE_S, Rung
-from visavis.models.place import HOLD_S, Begun, Place, Routed, held_s, jobs, wake_s
-from visavis.models.scheduler import FIRST_S, SHADOW_TOKENS, Kind
+from visavis.models.place import (
+    GROUP,
+    HOLD_S,
+    NOTE_S,
+    REST,
+    Begun,
+    Place,
+    Routed,
+    Unlaid,
+    held_s,
+    jobs,
+    wake_s,
+)
+from visavis.models.scheduler import FIRST_S, SHADOW_TOKENS, SPELL_S, Kind
 from visavis.models.windows import Window, WindowCutter
+from visavis.runtime.events import PictureSeen
 from visavis.runtime.frames import WINDOW
 from visavis.runtime.protocols import Slot
 
@@ -125,8 +139,8 @@ def test_a_picture_is_held_back_from_an_answer_that_may_be_due_but_not_for_ever(
     one.picture = (picture(1), NOW)
     one.sound_until = NOW + 60
     assert steps(one) == []
-    assert held_s(one, NOW, Rung.NORMAL) == HOLD_S
-    assert steps(one, now=NOW + HOLD_S) == [("look", Kind.VIDEO)]
+    assert held_s(one, NOW, Rung.NORMAL) == pytest.approx(HOLD_S)
+    assert steps(one, now=NOW + HOLD_S + 1e-6) == [("look", Kind.VIDEO)]
 
 
 def test_what_was_spared_is_counted_once() -> None:
@@ -146,3 +160,49 @@ def test_what_was_spared_is_counted_once() -> None:
 
 def test_windows_encoded_again_do_not_make_silence_negative() -> None:
     assert Routed(judged=1, encoded=3).take()["silent_windows"] == 0
+
+
+def test_what_the_deep_layers_lack_waits_for_a_group_while_the_person_speaks() -> None:
+    one = place()
+    one.gate.add(window(WINDOW), 0.9, False)
+    assert one.gate.is_voiced
+    one.unfilled = GROUP - 1
+    assert steps(one) == []
+    one.unfilled = GROUP
+    assert steps(one) == [("fill", Kind.VIDEO)]
+    one.unfilled = 1
+    one.unlaid.append(Unlaid(PictureSeen(0, True), {}, "picture_latents_ready"))
+    assert steps(one) == [("fill", Kind.VIDEO)], "a picture is told when all layers have it"
+    one.unlaid.clear()
+    one.gate.add(window(2 * WINDOW), 0.0, False)
+    assert steps(one) == [("fill", Kind.VIDEO)], "the person fell silent"
+
+
+def test_a_wanted_answer_takes_in_what_is_much_piece_by_piece() -> None:
+    one = place()
+    one.start = Start(SLOT, 1, "hello", None, NOW)
+    one.owed, one.unfilled = REST + 1, REST + 1
+    assert steps(one) == [("lay", Kind.SHADOW)]
+    one.owed = REST
+    assert steps(one) == [("fill", Kind.SHADOW)]
+    one.unfilled = REST
+    assert steps(one) == [("begin", Kind.SHADOW)]
+
+
+def test_transcripts_and_notes_have_time() -> None:
+    one = place()
+    one.unspelled, one.unspelled_since = (WINDOW, {}), NOW
+    one.wants_note = True
+    found = {job.step: job.deadline for job in jobs(one, NOW, Rung.NORMAL)}
+    assert found == {"spell": NOW + SPELL_S, "note": NOW + NOTE_S}
+    assert [step for step, _ in steps(one, Rung.VIDEO_RATE)] == ["spell"]
+    one.unfilled = 1
+    assert [step for step, _ in steps(one)] == ["spell", "fill"], "a picture is noted when it is seen"
+
+
+def test_a_word_to_be_drafted_takes_two_steps() -> None:
+    one = place()
+    one.answer = Begun(1, NOW, NOW, True, wants_draft=True)
+    assert steps(one) == [("draft", Kind.SHADOW)]
+    one.answer.wants_draft = False
+    assert steps(one) == [("next", Kind.SHADOW)]
