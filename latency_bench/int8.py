@@ -241,11 +241,12 @@ def measure(weights: WeightFile, some: Sequence[Case], times: int) -> list[dict[
                 opened[case.graph] = {
                     way: session(graph) for way, graph in zip(WAYS, graphs, strict=True)
                 }
-            wanted: npt.NDArray[Any] | None = None
+            wanted: Any = None
             for way, one in opened[case.graph].items():
                 run = runner(one, case)
                 found = run()
-                wanted = found if wanted is None else wanted
+                if wanted is None:
+                    wanted = found
                 rows.append(
                     {
                         "graph": case.graph,
@@ -261,7 +262,7 @@ def measure(weights: WeightFile, some: Sequence[Case], times: int) -> list[dict[
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, show, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--times", type=int, default=60)
     options = parser.parse_args(argv)

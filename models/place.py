@@ -49,14 +49,10 @@ GROUP = 4
 """Positions of what is being said that wait for the deep layers until they are filled together:
 their weights are read once instead of four times. When the person falls silent they wait no longer.
 """
+PIECES_S = 0.005
+"""Seconds by which an answer's pieces are due later than answers that have none: those go between."""
 REST = 4
 """Positions that an answer's first pass may take in besides its own: hardly slower than none."""
-
-
-SETTLES_S = 0.1
-"""Seconds that pictures wait for while a sound seems to be over and it is not said yet."""
-NOTED_S = 0.05
-"""Seconds that they wait for once it is said: whether the model is told is decided elsewhere."""
 
 
 @dataclass(slots=True)
@@ -241,7 +237,8 @@ def _answer_jobs(place: Place, now: float, rung: Rung) -> Iterator[Job]:
     elif start is not None:
         kind = Kind.FIRST if place.is_commit_wanted else Kind.SHADOW
         step = _first_step(place)
-        yield Job(step, index, kind, start.asked + FIRST_S)
+        within = FIRST_S + (PIECES_S if step in ("lay", "fill") else 0.0)
+        yield Job(step, index, kind, start.asked + within)
 
 
 def _first_step(place: Place) -> str:

@@ -221,7 +221,7 @@ class WordSearch:
         found: list[tuple[float, _Said]] = []
         count = min(self._costs.ends, len(finals))
         nearest: npt.NDArray[np.intp] = np.argpartition(finals, count - 1)[:count]
-        for word in nearest.tolist():
+        for word in (int(index) for index in nearest):
             at = int(dictionary.lengths[word])
             spaced = self._cost[word, at + 1] <= self._cost[word, at] + self._costs.no_space
             said = int(self._from[word, at + 1 if spaced else at])

@@ -36,13 +36,13 @@ def test_no_more_finished_questions_than_the_risk_allows(chances: list[float], r
 
 def test_the_promise_holds_for_questions_it_was_not_calibrated_on() -> None:
     rng = np.random.default_rng(0)
-    wrong = []
+    wrong: list[float] = []
     for _ in range(200):
         threshold = Calibration(
             tuple(sorted(rng.beta(0.5, 3, 200), reverse=True)), 200, ""
         ).wait_from(0.02)
         assert threshold is not None
-        wrong.append((rng.beta(0.5, 3, 500) >= threshold).mean())
+        wrong.append(float((rng.beta(0.5, 3, 500) >= threshold).mean()))
     assert 0.015 < np.mean(wrong) < 0.0215  # 4 of 201 is what it comes to
 
 

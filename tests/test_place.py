@@ -197,7 +197,9 @@ def test_transcripts_and_notes_have_time() -> None:
     assert found == {"spell": NOW + SPELL_S, "note": NOW + NOTE_S}
     assert [step for step, _ in steps(one, Rung.VIDEO_RATE)] == ["spell"]
     one.unfilled = 1
-    assert [step for step, _ in steps(one)] == ["spell", "fill"], "a picture is noted when it is seen"
+    assert [step for step, _ in steps(one)] == ["spell", "fill"], (
+        "a picture is noted when it is seen"
+    )
 
 
 def test_a_word_to_be_drafted_takes_two_steps() -> None:

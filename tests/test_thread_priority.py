@@ -16,8 +16,15 @@ Call = tuple[object, ...]
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     """What the system is asked; nothing of it happens."""
     asked: list[Call] = []
-    monkeypatch.setattr(os, "sched_setscheduler", lambda *args: asked.append(("policy", *args)))
-    monkeypatch.setattr(os, "setpriority", lambda *args: asked.append(("nice", *args)))
+
+    def policy(*args: object) -> None:
+        asked.append(("policy", *args))
+
+    def nice(*args: object) -> None:
+        asked.append(("nice", *args))
+
+    monkeypatch.setattr(os, "sched_setscheduler", policy)
+    monkeypatch.setattr(os, "setpriority", nice)
     return asked
 
 
