@@ -36,6 +36,11 @@ from .word_search import Dictionary
 CHANGED = 5.0
 """Mean difference of 8-bit colour over coarse blocks from which a picture is another one."""
 
+BLOCK_CHANGED, BLOCKS_CHANGED = 25.0, 2
+"""Difference of one colour of a block from which the block is another one, and so many of those
+make another picture: a small thing that moved. A hand's shake passes this once in a hundred
+pictures."""
+
 LETTERS_TYPED = 120
 """Longest typed question, in letters, that fits beside the context."""
 
@@ -211,7 +216,7 @@ class Embedded:
         def see(row: int) -> bool:
             talk, picture = self._talks[slots[row]], pictures[row]
             coarse = _coarse(picture)
-            is_new = talk.coarse is None or float(np.abs(coarse - talk.coarse).mean()) > CHANGED
+            is_new = talk.coarse is None or is_another(coarse, talk.coarse)
             if is_new:
                 entry = self._entries.picture(picture, talk.utterance)
                 talk.coarse = coarse
@@ -536,6 +541,14 @@ def _each(count: int, serve: Callable[[int], R]) -> list[R]:
                 raise
             raise SlotFailed(done) from error
     return done
+
+
+def is_another(now: Floats, before: Floats) -> bool:
+    """Whether coarse pictures [H / 8, W / 8, 3] show something else."""
+    apart = np.abs(now - before)
+    return bool(
+        apart.mean() > CHANGED or (apart.max(axis=2) > BLOCK_CHANGED).sum() >= BLOCKS_CHANGED
+    )
 
 
 def _coarse(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

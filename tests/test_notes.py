@@ -205,3 +205,20 @@ def test_a_model_without_the_mark_takes_no_notes() -> None:
     model.look([0], picture(40))
     settle(model)
     assert not model.wants_note(0)
+
+
+def test_a_small_thing_that_moved_is_seen_and_grain_is_not() -> None:
+    file = weights()
+    model = Embedded(networks(), file.config, file.lexicon, file.tensors, 1)
+    grain = np.random.default_rng(0)
+    side = file.config.picture
+    wall = np.full((1, side, side, 3), 180, np.uint8)
+
+    def with_a_thing(x: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        noisy = np.clip(wall + grain.normal(0, 6, wall.shape), 0, 255).astype(np.uint8)
+        noisy[:, 40:52, x : x + 12] = (200, 30, 30)
+        return noisy
+
+    assert model.look([0], with_a_thing(10)) == [True]
+    assert [model.look([0], with_a_thing(10))[0] for _ in range(5)] == [False] * 5
+    assert model.look([0], with_a_thing(60)) == [True]
