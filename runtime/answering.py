@@ -99,7 +99,7 @@ class Answering(SessionState):
         if self._is_track:
             effects += [play for voice in held for play in self._queue(draft, voice, now)]
         effects += told
-        effects += teller.began(is_eager=not may_call)
+        effects += teller.began(is_eager=not may_call or bool(draft.answer))
         if able.history:
             effects.append(NameItems(draft.turn, asked, teller.answer_id))
         effects.append(TellLimits())

@@ -5,15 +5,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from embedded_fakes import answer, exchange, rest
+from engine_process_fakes import Beside
 
 from visavis.models.config import CONFIGS, Kind
 from visavis.models.embedded import Embedded
 from visavis.models.engine import ThreadedEngine
+from visavis.models.engine_process.client import RemoteEngine
+from visavis.models.engine_process.server import EngineServer
 from visavis.models.lexicon import ASK, DATE, END, RECALL, REMEMBER, TIME, Lexicon
 from visavis.models.networks import Floats, Ints, Pictures
 from visavis.models.window import What
@@ -178,9 +183,39 @@ class Deaf:
         """Nothing is kept."""
 
 
+@asynccontextmanager
+async def inside() -> AsyncGenerator[ThreadedEngine]:
+    loop = asyncio.get_running_loop()
+    engine = ThreadedEngine(lambda: model(DATE), lambda slots: Deaf(), 1, loop)
+    await engine.ready()
+    yield engine
+    await engine.stop()
+
+
+@asynccontextmanager
+async def apart() -> AsyncGenerator[RemoteEngine]:
+    """Behind rings and sockets, as in a process of its own."""
+    loop = asyncio.get_running_loop()
+    server = EngineServer(lambda: model(DATE), lambda slots: Deaf(), 1, loop)
+    await server.ready()
+    engine = RemoteEngine(Beside(server), loop)
+    await engine.ready()
+    yield engine
+    await engine.stop()
+    await server.stop()
+
+
 @pytest.mark.parametrize("is_committed", [False, True])
-def test_an_engine_tells_the_call_before_the_last_token(is_committed: bool) -> None:
+@pytest.mark.parametrize("place", [inside, apart])
+def test_an_engine_tells_the_call_before_the_last_token(
+    place: Callable[[], AbstractAsyncContextManager[ThreadedEngine | RemoteEngine]],
+    is_committed: bool,
+) -> None:
     async def main() -> list[Event]:
+        async with asyncio.timeout(60), place() as engine:
+            return await talk(engine)
+
+    async def talk(engine: ThreadedEngine | RemoteEngine) -> list[Event]:
         events: list[Event] = []
         over = asyncio.Event()
 
@@ -190,22 +225,18 @@ def test_an_engine_tells_the_call_before_the_last_token(is_committed: bool) -> N
             if any(isinstance(event, TokensReady) and event.is_last for event in new):
                 over.set()
 
-        loop = asyncio.get_running_loop()
-        engine = ThreadedEngine(lambda: model(DATE), lambda slots: Deaf(), 1, loop)
-        await engine.ready()
         assert engine.abilities.calls == frozenset(BUILTIN)
         slot = engine.open(deliver)
         engine.start(slot, 1, "which day is it", None)
         if is_committed:
             engine.commit(slot, 1)
-        await asyncio.wait_for(over.wait(), 20)
+        await over.wait()
         over.clear()
         events.append(HeadReady(0, Head.SILENT, 0.0))  # a mark between the two
         engine.commit(slot, 1)
         engine.start(slot, 2, TOLD, None)
         engine.commit(slot, 2)
-        await asyncio.wait_for(over.wait(), 20)
-        await engine.stop()
+        await over.wait()
         return events
 
     events = asyncio.run(main())

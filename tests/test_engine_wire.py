@@ -36,12 +36,14 @@ from visavis.runtime.events import (
     StageFailed,
     TokensReady,
     TokensTaken,
+    ToolCalled,
     TranscriptChanged,
     VoiceActivity,
 )
 from visavis.runtime.frames import Picture, VideoFrame
 from visavis.runtime.protocols import Delivery, Slot
 from visavis.runtime.sounds import Loudness, Pitch, Sound, SoundKind
+from visavis.runtime.tools import Recital
 
 SLOT = Slot(3, 17)
 HUM = Sound(SoundKind.HUM, Loudness.LOUD, Pitch.LOW, 1024, 9000)
@@ -52,6 +54,7 @@ ORDERS: tuple[Order, ...] = (
     Camera(SLOT, False),
     Start(SLOT, 4, "grüß Gott", None, 12.5),
     Start(SLOT, 5, None, 99, 13.5),
+    Start.of(SLOT, 6, Recital("It is noon."), None, 14.5),
     Retract(SLOT, 4),
     Commit(SLOT, 5),
     Cancel(SLOT, 5, " one two"),
@@ -66,6 +69,7 @@ EVENTS: tuple[Event, ...] = (
     HeadReady(1, Head.WAIT, 0.5, TokensTaken(1, 2, 3)),
     HeadReady(1, Head.ANSWER, 0.5),
     TokensReady(1, " red", True),
+    ToolCalled(1, "call_1", "get_time", "{}"),
     AnswerCounted(1, {"words": 3}),
     StageFailed("model", "torn", is_fatal=True),
     LoadChanged(2, "fewer pictures"),
@@ -76,6 +80,13 @@ EVENTS: tuple[Event, ...] = (
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: type(order).__name__)
 def test_an_order_comes_out_as_it_was(order: Order) -> None:
     assert wire.read_order(*wire.order(order)) == order
+
+
+def test_a_text_to_be_said_stays_one() -> None:
+    order = wire.read_order(*wire.order(Start.of(SLOT, 6, Recital("It is noon."), None, 1.0)))
+    assert isinstance(order, Start) and isinstance(order.question, Recital)
+    asked = Start.of(SLOT, 6, "It is noon?", None, 1.0)
+    assert not isinstance(asked.question, Recital)
 
 
 def test_results_come_out_as_they_were() -> None:

@@ -71,6 +71,15 @@ def test_a_shadow_runs_nothing() -> None:
     assert RunTool("call_2", "get_time", "{}") in talk.pause(3)
 
 
+def test_an_answer_whose_words_are_known_is_an_item_before_it_is_heard() -> None:
+    talk = Talk(abilities=RECITES, own_tools=frozenset(BUILTIN))
+    talk.answering()
+    told_kinds = [str(message["type"]) for message in told(talk.effects)]
+    begun = told_kinds.index("response.created")
+    assert told_kinds[begun + 1] == "response.output_item.added"
+    assert told_kinds.index("output_audio_buffer.started") > begun + 1
+
+
 def test_a_clients_function_of_the_same_name_gets_the_call_and_its_output_is_said() -> None:
     client = asked(tools=[GET_TIME])
     called = client.talk.give(CALL)
