@@ -332,7 +332,18 @@ class Embedded:
         and how often it said "maybe" because the model was not sure."""
         talk = self._talks[slot]
         answer = talk.answer or talk.told
-        return dict(talk.dropped) if answer is None else answer.counts()
+        counts = dict(talk.dropped) if answer is None else answer.counts()
+        if counts:  # `layer_passes` beside what full depth would have taken, word by word
+            depth, exit_at = self._config.layers, self._config.exits[0]
+            shallow = (1 + counts["drafted_words"]) * exit_at
+            counts["layer_passes"] = shallow + counts["deep_passes"] * (depth - exit_at)
+            counts["full_layer_passes"] = depth * max(1, counts["words"])
+        return counts
+
+    @property
+    def span(self) -> int:
+        """Positions of a slot's cache."""
+        return self._config.max_positions
 
     def taken(self, slot: int) -> TokensTaken:
         """Positions of the slot's context by where they come from; marks and what was said before

@@ -699,6 +699,11 @@ def test_the_counts_of_an_answer_say_what_was_there_and_what_it_took() -> None:
     assert counts["words"] == len(words)
     assert counts["accepted_words"] <= counts["drafted_words"]
     assert counts["deep_passes"] <= len(words) + 1
+    shallow, deep = (1 + counts["drafted_words"]) * 2, counts["deep_passes"] * 6
+    assert (counts["layer_passes"], counts["full_layer_passes"]) == (
+        shallow + deep,
+        8 * len(words),
+    )
     bench.model.begin([0], ["and now"])
     bench.model.retract(0)
     assert bench.model.counts(0)["words"] == 0
