@@ -12,6 +12,7 @@ The garbage collector needs no choice here: whoever serves freezes what lives wh
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -74,12 +75,14 @@ def choose_interval(wait: Callable[[float], float]) -> tuple[float, dict[float, 
 
 
 def interpreter_wait_s(interval: float) -> float:
-    """The median of a few waits for the interpreter while another thread computes in Python."""
+    """The median of a few waits for the interpreter while another thread computes in Python;
+    infinite where the machine lets none compute."""
     before, is_over = sys.getswitchinterval(), threading.Event()
+    turns = [0]
 
     def compute() -> None:
         while not is_over.is_set():
-            sum(range(50))
+            turns[0] += sum(range(50)) > 0
 
     sys.setswitchinterval(interval)
     thread = threading.Thread(target=compute, name="switch interval", daemon=True)
@@ -87,14 +90,16 @@ def interpreter_wait_s(interval: float) -> float:
     try:
         waits: list[float] = []
         for _ in range(TRIES):
-            began = time.perf_counter()
+            computed, began = turns[0], time.perf_counter()
             time.sleep(_NAP_S)
-            waits.append(time.perf_counter() - began - _NAP_S)
+            wait = time.perf_counter() - began - _NAP_S
+            if turns[0] > computed:  # else the other thread did not get onto a core
+                waits.append(wait)
     finally:
         is_over.set()
         thread.join()
         sys.setswitchinterval(before)
-    return max(0.0, median(waits))
+    return max(0.0, median(waits)) if waits else math.inf
 
 
 def choose_threads(wanted: int, seconds: Callable[[int], float], cores: int | None = None) -> int:
