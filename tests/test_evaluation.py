@@ -82,10 +82,33 @@ def test_the_curve_of_turn_ends_follows_from_the_silences() -> None:
     assert alone[96] == (1.0, 96.0) and alone[300] == (0.6667, 300.0)
     assert judged[96] == (0.6667, (96 + 700) / 2), "one judged over, one longer than patience"
     assert judged[500] == (0.3333, 600.0)
-    patience = {patience: (cut, delay) for patience, cut, delay in told["patience"]}
+    patience = {patience: (cut, delay) for patience, cut, delay, _ in told["patience"]}
     assert patience[0.5] == (0.3333, (192 + 928) / 2), "the session's own silences, in windows"
     assert patience[0.0] == (0.6667, (128 + 544) / 2)
     assert patience[1.0] == (0.0, (480 + 2272) / 2)
+
+
+def test_what_is_forgotten_cuts_nobody_off_and_delays_no_answer() -> None:
+    found = [
+        silence(900, Head.SILENT, is_end=False),
+        silence(400, Head.ANSWER, is_end=False),
+        silence(999, Head.SILENT, is_end=True),
+        silence(999, Head.ANSWER, is_end=True),
+    ]
+    told = curve(found)
+    assert told["ends_answered"] == 1
+    (middle,) = [row for row in told["patience"] if row[0] == 0.5]
+    assert middle == [0.5, 0.5, 192.0, 192.0]
+
+
+def test_settings_are_proposed_that_cut_into_few_pauses() -> None:
+    found = [silence(300, Head.ANSWER, 0.97, is_end=False) for _ in range(2)]
+    found += [silence(999, Head.ANSWER, 0.999, is_end=True) for _ in range(9)]
+    tuned = curve(found)["tuned"]
+    assert tuned is not None and tuned["cut_ins"] == 0.0
+    assert tuned["sure"] > 0.97 and tuned["median_delay_ms"] == 160.0
+    hopeless = [silence(5_000, Head.ANSWER, is_end=False)]
+    assert curve(hopeless)["tuned"] is None
 
 
 def test_a_judgement_holds_until_something_else_was_understood() -> None:

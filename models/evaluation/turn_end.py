@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
@@ -31,6 +32,11 @@ PROBE = 3
 SPEECH = 0.5
 """Probability of speech from which a window counts as voiced."""
 EAGER_MS = (96, 128, 160, 200, 250, 300, 400, 500, 600, 800)
+MOST_CUT = 0.05
+"""Share of pauses that may be cut into."""
+TUNED_EAGER_MS = (160, 192, 224, 256, 288, 320)
+TUNED_UNSURE_MS = (352, 416, 480, 544, 640, 768)
+TUNED_SURE = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 PATIENCE = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
 
 
@@ -56,6 +62,11 @@ class Silence:
     def is_judged_over(self) -> bool:
         """By the first judgement."""
         return self.scores[0].head is not Head.WAIT
+
+    @property
+    def is_answered(self) -> bool:
+        """Sooner or later, by the last judgement; else it is forgotten."""
+        return self.scores[-1].head is not Head.SILENT
 
     def answered_ms(self, turns: TurnSettings) -> int:
         """Milliseconds of silence after which a session answers, had the silence no end."""
@@ -121,7 +132,9 @@ def curve(
 ) -> dict[str, Any]:
     """Cut-ins (share of pauses) and mean delay (ms) of finished questions. `judged` and
     `silence_alone`: by how long the short silence is, with the model's first judgement and without any.
-    `patience`: what a session does at every patience of these settings."""
+    `patience`: what a session does at every patience of these settings, `tuned`: settings that would
+    do better. There the delay is of questions that are answered: what the model holds for nothing is
+    forgotten."""
     pauses = [s for s in found if not s.is_end]
     ends = [s for s in found if s.is_end]
     settings = turns or TurnSettings()
@@ -134,14 +147,56 @@ def curve(
     def judged(eager_ms: int) -> tuple[float, float]:
         return cost(lambda s: eager_ms if s.is_judged_over else max(eager_ms, patient_ms))
 
-    def session(patience: float) -> tuple[float, float]:
-        rules = patient(settings, patience)
-        return cost(lambda s: s.answered_ms(rules))
-
     return {
         "pauses": len(pauses),
         "ends": len(ends),
+        "ends_answered": sum(end.is_answered for end in ends),
         "judged": [[eager, *judged(eager)] for eager in EAGER_MS],
         "silence_alone": [[eager, *cost(lambda _, ms=eager: ms)] for eager in EAGER_MS],
-        "patience": [[patience, *session(patience)] for patience in PATIENCE],
+        "patience": [
+            [patience, *_figures(pauses, ends, patient(settings, patience))]
+            for patience in PATIENCE
+        ],
+        "tuned": _tuned(pauses, ends, settings),
+    }
+
+
+def _figures(
+    pauses: Sequence[Silence], ends: Sequence[Silence], turns: TurnSettings
+) -> tuple[float, float, float]:
+    """What a session with these settings does: the share of pauses cut into, mean and median delay of
+    answers in ms."""
+    cut = sum(s.length_ms >= s.answered_ms(turns) for s in pauses if s.is_answered)
+    delays = [end.answered_ms(turns) for end in ends if end.is_answered] or [0]
+    mean, middle = float(np.mean(delays)), float(np.median(delays))
+    return round(cut / max(1, len(pauses)), 4), round(mean, 1), round(middle, 1)
+
+
+def _tuned(
+    pauses: Sequence[Silence], ends: Sequence[Silence], turns: TurnSettings
+) -> dict[str, float] | None:
+    """The settings with the shortest median (then mean) delay that cut into at most `MOST_CUT` of the
+    pauses; None where none do."""
+    tried = [
+        (*_figures(pauses, ends, one)[::-1], one)
+        for eager in TUNED_EAGER_MS
+        for unsure in TUNED_UNSURE_MS
+        for sure in TUNED_SURE
+        for one in [
+            msgspec.structs.replace(
+                turns, eager_silence_ms=eager, unsure_silence_ms=max(eager, unsure), sure=sure
+            )
+        ]
+    ]
+    good = [one for one in tried if one[2] <= MOST_CUT]
+    if not good:
+        return None
+    middle, mean, cut, best = min(good, key=lambda one: one[:3])
+    return {
+        "eager_silence_ms": best.eager_silence_ms,
+        "unsure_silence_ms": best.unsure_silence_ms,
+        "sure": best.sure,
+        "cut_ins": cut,
+        "mean_delay_ms": mean,
+        "median_delay_ms": middle,
     }
