@@ -29,8 +29,8 @@ from ..transports.telephony import (
     TwilioLine,
     VonageLine,
 )
+from ..transports.telephony.connection import TRY_AGAIN_LATER
 from ..transports.telephony.line import Farewell
-from ..transports.telephony.phone import TRY_AGAIN_LATER
 from .access import AccessError, Grant
 from .desk import Desk
 from .http import HttpProblem, client_address

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .asterisk import AsteriskLine
 from .audiosocket import AudioSocketLine
+from .connection import WireClosed
 from .genesys import GenesysLine
 from .line import Line
-from .phone import Phone, PhoneLimits, WireClosed
+from .phone import Phone, PhoneLimits
 from .plivo import PlivoLine
 from .telnyx import TelnyxLine
 from .twilio import TwilioLine

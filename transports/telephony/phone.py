@@ -10,26 +10,30 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from ...runtime.errors import BadInput
 from ...runtime.frames import AudioChunk, VideoFrame
 from ...runtime.mailboxes import Bounded, Latest
-from ...runtime.message_guard import QUOTA, RATE, MessageGuard
+from ...runtime.message_guard import RATE, MessageGuard
 from ...runtime.protocols import Playout
 from ...runtime.token_bucket import TokenBucket
 from ..media_threads import Lane, MediaThreads, media_threads
 from .coding import Ear
+from .connection import (
+    CLOSE_CODES,
+    INTERNAL_ERROR,
+    NORMAL,
+    Connection,
+    Sender,
+    WireClosed,
+    cut_reason,
+)
 from .keypad import Keypad
 from .line import (
-    BROKEN,
     OUT_OF_ORDER,
     REFUSED,
-    TOO_LARGE,
-    UNSUPPORTED,
     Audio,
     Digit,
     Drained,
@@ -47,42 +51,10 @@ from .phone_voice import PhoneVoice
 
 log = logging.getLogger(__name__)
 
-NORMAL, INTERNAL_ERROR, TRY_AGAIN_LATER = 1000, 1011, 1013
-CLOSE_CODES: Mapping[str, int] = {  # RFC 6455, 7.4.1
-    BROKEN: 1007,
-    OUT_OF_ORDER: 1002,
-    UNSUPPORTED: 1003,
-    TOO_LARGE: 1009,
-    REFUSED: 1008,
-    RATE: 1008,
-    QUOTA: 1008,
-}
-"""What a WebSocket is closed with, by the code of the `BadInput`."""
 KEY_PARAMETERS = ("key", "api_key", "token", "client_secret")
 """Parameters of a call that carry a key; nobody is told their values."""
 CLOSING_S = 2.0
 """How long each step of a farewell may take."""
-_REASON_BYTES = 120  # of a close frame's 123
-
-
-class WireClosed(Exception):
-    """The other end is gone."""
-
-
-class Connection(Protocol):
-    """What carries messages: a WebSocket, or a TCP stream whose messages are any bytes."""
-
-    async def receive(self) -> Wire:
-        """The next message. Raises `WireClosed`."""
-        ...
-
-    async def send(self, data: Wire) -> None:
-        """Raises `WireClosed`."""
-        ...
-
-    async def close(self, code: int, reason: str) -> None:
-        """Idempotent; nothing is left open."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +118,7 @@ class Phone:
         )
         self._audio_left = TokenBucket(self.limits.audio_burst_s, 1.0, now())
         self._guard: MessageGuard | None = None
-        self._outbox: deque[Wire] = deque()
-        self._wake = asyncio.Event()
-        self._is_draining = False
-        self._is_gone = False
-        """The connection is closed: nothing can be sent."""
+        self._sender = Sender(connection, self.limits.waiting)
         self._stopped = False
         """The other end said farewell."""
         self._watch: asyncio.TimerHandle | None = None
@@ -223,7 +191,7 @@ class Phone:
         try:
             await self._follow()
         except WireClosed:
-            self._is_gone = True
+            self._sender.is_gone = True
             self._give_up("the connection was closed", NORMAL, Farewell.COMPLETED)
         except BadInput as error:
             self.refused_code = error.code
@@ -352,29 +320,14 @@ class Phone:
 
     def _put(self, data: Wire) -> None:
         """Send a message, in order; a provider that does not read is closed."""
-        if self._is_gone or self._is_draining:
-            return
-        if len(self._outbox) >= self.limits.waiting:
-            self._give_up(
-                f"{self.line.provider} does not read what it is sent",
-                INTERNAL_ERROR,
-                Farewell.ERROR,
-            )
-            return
-        self._outbox.append(data)
-        self._wake.set()
+        if not self._sender.put(data):
+            why = f"{self.line.provider} does not read what it is sent"
+            self._give_up(why, INTERNAL_ERROR, Farewell.ERROR)
 
     async def _write(self) -> None:
         try:
-            while True:
-                while self._outbox:
-                    await self._connection.send(self._outbox.popleft())
-                if self._is_draining:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
+            await self._sender.run()
         except WireClosed:
-            self._is_gone = True
             self._give_up("the connection was closed", NORMAL, Farewell.COMPLETED)
 
     # The end
@@ -402,18 +355,17 @@ class Phone:
         self.video.close()
         self.messages.close()
         self._told({"type": "visavis.call.ended", "why": why})
-        last = () if self._is_gone or self._stopped else self.line.hang_up(why, farewell)
-        self._outbox.extend(last)
-        self._wake.set()
+        is_gone = self._sender.is_gone or self._stopped
+        last = () if is_gone else self.line.hang_up(why, farewell)
+        self._sender.put_last(last)
         if last and self.line.closes_itself and self._reader is not None:
             await asyncio.wait([self._reader], timeout=CLOSING_S)  # its replies go out meanwhile
-        self._is_draining = True
-        self._wake.set()
+        self._sender.finish()
         if self._writer is not None:
             await asyncio.wait([self._writer], timeout=CLOSING_S)
         with contextlib.suppress(TimeoutError, WireClosed):
             async with asyncio.timeout(CLOSING_S):
-                await self._connection.close(code, _cut(why))
+                await self._connection.close(code, cut_reason(why))
         tasks = [task for task in (self._reader, self._writer) if task is not None]
         for task in tasks:
             task.cancel()
@@ -427,8 +379,3 @@ class Phone:
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         return self._loop.create_task(work, name=name)
-
-
-def _cut(reason: str) -> str:
-    """A reason that fits into a close frame."""
-    return reason.encode()[:_REASON_BYTES].decode("utf-8", "ignore")
