@@ -52,6 +52,13 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.seed,
                 arguments.json,
             )
+        case "engine-process":
+            from .engine_process import Compare, run_engine_process
+
+            run_engine_process(
+                Compare(arguments.sessions, arguments.seconds, arguments.flood, arguments.seed),
+                arguments.json,
+            )
         case "abuse":
             from .abuse import Abuse, run_abuse
 
@@ -140,6 +147,21 @@ def _parser() -> argparse.ArgumentParser:
     fusion.add_argument(
         "--seconds", type=_positive, default=900, help="longest measurement of one number (900)"
     )
+
+    place = benches.add_parser(
+        "engine-process", help="the engine inside the media process beside one in its own"
+    )
+    place.add_argument(
+        "--sessions",
+        type=_counts,
+        default=(1, 4, 8),
+        metavar="N[,N…]",
+        help="conversations at once, measured one number after the other (1,4,8)",
+    )
+    place.add_argument("--seconds", type=_positive, default=20, help="of each measurement (20)")
+    place.add_argument("--flood", type=_positive, default=4, help="seconds fed without a pace (4)")
+    place.add_argument("--seed", type=int, default=1, help="of the people (1)")
+    place.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
 
     abuse = benches.add_parser("abuse", help="what others notice of malformed offers and messages")
     abuse.add_argument("--pipeline", default="echo", help="fused or echo (echo)")
