@@ -2,8 +2,9 @@
 
 Conversations over WebSocket ask for a change of their session twenty times a second, and the time
 until each is answered is taken: through the socket, the door, the conversation and back. Quiet
-windows and windows with 1,000 malformed offers and 1,000 malformed messages take turns in one run,
-so that whatever else the machine does falls on both alike. The figure is the ratio of their p99.
+windows and windows with malformed offers and messages take turns many times in one run, so that
+whatever else the machine does falls on both alike. The figure is the ratio of their p99; beside it
+stands what quiet windows differ among themselves, and what a refusal costs in computing time.
 """
 
 from __future__ import annotations
@@ -12,54 +13,92 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from .abuser import AbusePlan, Bout, BoutDone
-from .figures import Figures
-from .processes import BenchFailed, metrics, serve, spawn
-from .report import facts_table, figures_table, show
+from .cpu_time import CpuTime, FirstThread
+from .processes import BenchFailed, Server, metrics, serve, spawn
 
+ABUSER = "visavis.latency_bench.abuser"
 PERIOD_S = 0.05
 """Of one conversation's questions."""
-SETTLE_S = 1.0
+SETTLE_S = 0.3
 """Between two windows."""
 ANSWER_S = 20.0
+EXPLAINED = 40
+"""Offers of one address that are certainly read: fewer than `limits.refusals_per_address`."""
+COST = 200
+"""Refusals of one kind whose computing time is taken."""
+
+
+class Kind(StrEnum):
+    """Of a window."""
+
+    QUIET = "quiet"
+    ONE = "beside abuse from one address"
+    """Whose budget of refusals is soon spent."""
+    MANY = "beside abuse from many addresses"
+    """So many that every offer is read and answered."""
 
 
 class Abuse(msgspec.Struct, frozen=True, kw_only=True):
     """What to measure."""
 
     pipeline: str = "echo"
-    sessions: int = 2
+    sessions: int = 4
     count: int = 1000
-    """Malformed offers, and as many messages, in all bouts together."""
-    window_s: float = 10.0
-    rounds: int = 3
-    """Quiet windows, and as many with abuse."""
+    """Malformed offers, and as many messages, in all windows of a kind together."""
+    window_s: float = 4.0
+    rounds: int = 15
+    """Windows of each kind."""
     seed: int = 1
+
+    @property
+    def addresses(self) -> int:
+        """Of the windows in which every offer is read."""
+        return math.ceil(self.count / EXPLAINED)
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One question."""
+
+    ms: float
+    """Until it was answered."""
+    waited_ms: float
+    """How long the server's event loop and the asking process were ready and had no core."""
+
+    @property
+    def own_ms(self) -> float:
+        """Without that: what the server itself was busy with. Both may wait at once, so it is a
+        little too small; in windows of every kind alike."""
+        return max(0.0, self.ms - self.waited_ms)
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A few seconds of one kind."""
+
+    kind: Kind
+    seconds: float
+    samples: list[Sample]
+    server: CpuTime
+    bout: BoutDone | None = None
 
 
 class AbuseOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Round trips in milliseconds, and what became of the nonsense."""
+    """All windows, what became of the nonsense, and what it cost."""
 
-    quiet: list[float]
-    abused: list[float]
-    bouts: list[BoutDone]
+    windows: list[Window]
+    cost_us: dict[str, float]
+    """Microseconds of the server's computing time, by what was asked of it."""
     before: dict[str, float]
     after: dict[str, float]
     """The server's metrics."""
-
-    @property
-    def ratio(self) -> float:
-        """p99 with abuse over p99 without; NaN without samples."""
-        if not self.quiet or not self.abused:
-            return math.nan
-        return Figures.of(self.abused).quantile(0.99) / Figures.of(self.quiet).quantile(0.99)
 
 
 class Line(Protocol):
@@ -73,27 +112,31 @@ class Line(Protocol):
 class Asker:
     """One conversation that asks and takes the time."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, waited_ms: Callable[[], float]) -> None:
         self._line = line
+        self._waited_ms = waited_ms
         self._number = 0
 
-    async def ask(self, seconds: float) -> list[float]:
-        """Round trips in milliseconds of so many seconds."""
+    async def ask(self, seconds: float, is_over: Callable[[], bool]) -> list[Sample]:
+        """Questions of so many seconds, and of more until `is_over`."""
         loop = asyncio.get_running_loop()
-        began, found = loop.time(), list[float]()
-        while (due := began + len(found) * PERIOD_S) < began + seconds:
-            await asyncio.sleep(due - loop.time())
-            self._number += 1
-            words = f"question {self._number}"
-            session = {"type": "realtime", "instructions": words}
-            update = json.dumps({"type": "session.update", "session": session})
-            asked = loop.time()
-            await self._line.send(update)
-            async with asyncio.timeout(ANSWER_S):
-                while not _is_answer(json.loads(await self._line.recv()), words):
-                    pass
-            found.append((loop.time() - asked) * 1e3)
+        began, found = loop.time(), list[Sample]()
+        while (due := began + len(found) * PERIOD_S) < began + seconds or not is_over():
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            found.append(await self._ask(loop))
         return found
+
+    async def _ask(self, loop: asyncio.AbstractEventLoop) -> Sample:
+        self._number += 1
+        words = f"question {self._number}"
+        session = {"type": "realtime", "instructions": words}
+        update = json.dumps({"type": "session.update", "session": session})
+        waited_ms, asked = self._waited_ms(), loop.time()
+        await self._line.send(update)
+        async with asyncio.timeout(ANSWER_S):
+            while not _is_answer(json.loads(await self._line.recv()), words):
+                pass
+        return Sample((loop.time() - asked) * 1e3, self._waited_ms() - waited_ms)
 
 
 class _Session(msgspec.Struct):
@@ -112,108 +155,117 @@ async def measure(abuse: Abuse) -> AbuseOutcome:
     """Run it all. Raises `BenchFailed`."""
     arguments = ["--pipeline", abuse.pipeline, "--set", f"engine.slots={abuse.sessions + 2}"]
     arguments += ["--set", f"server.max_sessions={abuse.sessions + 2}"]
-    quiet, abused, bouts = list[float](), list[float](), list[BoutDone]()
+    windows = list[Window]()
     async with (
         serve(arguments) as server,
-        _lines(server.url, abuse.sessions) as askers,
-        spawn("visavis.latency_bench.abuser", AbusePlan(server.url, abuse.seed)) as process,
+        _lines(server, abuse.sessions) as askers,
+        spawn(ABUSER, AbusePlan(server.url, abuse.seed, abuse.addresses)) as process,
     ):
-        await _ask_all(askers, SETTLE_S)  # what is slow once
-        await _bout(process, Bout(20, 20, SETTLE_S))
+        turn = _Turns(server, askers, process, abuse)
+        for kind in Kind:  # what is slow once
+            await turn.window(kind, seconds=1.0, count=20)
         before = await metrics(server.url)
         each = math.ceil(abuse.count / abuse.rounds)
-        for number in range(abuse.rounds):
-            await asyncio.sleep(SETTLE_S)
-            quiet += await _ask_all(askers, abuse.window_s)
-            await asyncio.sleep(SETTLE_S)
-            bout = Bout(each, each, abuse.window_s, first=20 + number * each)
-            async with asyncio.TaskGroup() as both:
-                bothering = both.create_task(_bout(process, bout), name="bout")
-                asking = both.create_task(_ask_all(askers, abuse.window_s), name="asking")
-            abused += asking.result()
-            bouts.append(bothering.result())
+        for _ in range(abuse.rounds):
+            for kind in Kind:
+                await asyncio.sleep(SETTLE_S)
+                windows.append(await turn.window(kind, seconds=abuse.window_s, count=each))
         after = await metrics(server.url)
-    return AbuseOutcome(quiet=quiet, abused=abused, bouts=bouts, before=before, after=after)
+        cost_us = await turn.costs()
+    return AbuseOutcome(windows=windows, cost_us=cost_us, before=before, after=after)
 
 
-async def _ask_all(askers: Sequence[Asker], seconds: float) -> list[float]:
-    found = await asyncio.gather(*(asker.ask(seconds) for asker in askers))
-    return [value for each in found for value in each]
+class _Turns:
+    """The windows of one run."""
+
+    def __init__(
+        self, server: Server, askers: Sequence[Asker], process: Process, abuse: Abuse
+    ) -> None:
+        self._pid = server.pid or 0
+        self._askers = askers
+        self._process = process
+        self._seconds = abuse.window_s
+        self._first = 0
+
+    async def window(self, kind: Kind, *, seconds: float, count: int) -> Window:
+        """Ask for so long, beside so much nonsense."""
+        loop = asyncio.get_running_loop()
+        before, began, done = await self._server_time(), loop.time(), None
+        if kind is Kind.QUIET:
+            samples = await self._ask(seconds, lambda: True)
+        else:
+            bout = Bout(count, count, seconds, is_spread=kind is Kind.MANY)
+            async with asyncio.TaskGroup() as both:
+                bothering = both.create_task(self._bother(bout), name="bout")
+                asking = both.create_task(self._ask(seconds, bothering.done), name="asking")
+            samples, done = asking.result(), bothering.result()
+        return Window(
+            kind=kind,
+            seconds=loop.time() - began,
+            samples=samples,
+            server=await self._server_time() - before,
+            bout=done,
+        )
+
+    async def costs(self) -> dict[str, float]:
+        """Microseconds of the server's computing time for one of each, with nobody talking: the
+        idle time of as long is taken off."""
+        seconds = self._seconds
+        kinds = {
+            "an offer that is read": Bout(COST, 0, seconds, is_spread=True),
+            "an offer without a budget": Bout(COST, 0, seconds),
+            "a message": Bout(0, COST, seconds),
+            "a look at /health": Bout(0, 0, seconds, looks=COST),
+        }
+        before = await self._server_time()
+        await asyncio.sleep(seconds)
+        idle_ms_per_s = (await self._server_time() - before).computed_ms / seconds
+        found: dict[str, float] = {}
+        for name, bout in kinds.items():
+            before = await self._server_time()
+            done = await self._bother(bout)
+            spent = await self._server_time() - before
+            spent_ms = spent.computed_ms - idle_ms_per_s * done.seconds
+            found[name] = round(spent_ms * 1e3 / COST, 1)
+        return found
+
+    async def _server_time(self) -> CpuTime:
+        return await asyncio.to_thread(CpuTime.of, self._pid)
+
+    async def _ask(self, seconds: float, is_over: Callable[[], bool]) -> list[Sample]:
+        found = await asyncio.gather(*(asker.ask(seconds, is_over) for asker in self._askers))
+        return [sample for each in found for sample in each]
+
+    async def _bother(self, bout: Bout) -> BoutDone:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        bout = msgspec.structs.replace(bout, first=self._first)
+        self._first += max(bout.offers, bout.messages)
+        stdin.write(msgspec.json.encode(bout) + b"\n")
+        if not (line := await stdout.readline()):
+            raise BenchFailed("the abuser's process ended in the middle, see above")
+        return msgspec.json.decode(line, type=BoutDone)
 
 
 @contextlib.asynccontextmanager
-async def _lines(url: str, count: int) -> AsyncGenerator[list[Asker]]:
+async def _lines(server: Server, count: int) -> AsyncGenerator[list[Asker]]:
     from websockets.asyncio.client import connect
 
-    address = f"{url.replace('http', 'ws', 1)}/v1/realtime"
+    threads = [FirstThread(pid) for pid in (os.getpid(), server.pid) if pid is not None]
+
+    def waited_ms() -> float:
+        return sum(thread.time().waited_ms for thread in threads)
+
+    address = f"{server.url.replace('http', 'ws', 1)}/v1/realtime"
     async with contextlib.AsyncExitStack() as stack:
+        for thread in threads:
+            stack.callback(thread.close)
         yield [
             Asker(
-                await stack.enter_async_context(connect(address, max_size=None, compression=None))
+                await stack.enter_async_context(
+                    connect(address, max_size=None, compression=None, open_timeout=30)
+                ),
+                waited_ms,
             )
             for _ in range(count)
         ]
-
-
-async def _bout(process: Process, bout: Bout) -> BoutDone:
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(msgspec.json.encode(bout) + b"\n")
-    if not (line := await process.stdout.readline()):
-        raise BenchFailed("the abuser's process ended in the middle, see above")
-    return msgspec.json.decode(line, type=BoutDone)
-
-
-def run_abuse(abuse: Abuse, path: Path | None) -> None:
-    """Measure and show."""
-    outcome = asyncio.run(measure(abuse))
-    rows = {"quiet": Figures.of(outcome.quiet), "beside abuse": Figures.of(outcome.abused)}
-    result = summary(abuse, outcome)
-    answers = ", ".join(f"{status}: {count}" for status, count in sorted(_answers(outcome).items()))
-    facts = {
-        "p99 beside abuse / p99 quiet": f"{outcome.ratio:.2f}",
-        "malformed offers, by answer": answers,
-        "malformed messages": str(sum(bout.sent for bout in outcome.bouts)),
-        "times the abuser was hung up on": str(sum(bout.reconnects for bout in outcome.bouts)),
-        "conversations before and after": (
-            f"{outcome.before.get('visavis_sessions', 0):.0f}, "
-            f"{outcome.after.get('visavis_sessions', 0):.0f}"
-        ),
-    }
-    title = f"{abuse.pipeline}: round trip of {abuse.sessions} conversations over WebSocket"
-    show([figures_table(title, rows), facts_table(facts)], result, path)
-
-
-def summary(abuse: Abuse, outcome: AbuseOutcome) -> dict[str, object]:
-    """The result as it is written."""
-    return {
-        "bench": "abuse",
-        "pipeline": abuse.pipeline,
-        "sessions": abuse.sessions,
-        "settings": {
-            "count": abuse.count,
-            "window_s": abuse.window_s,
-            "rounds": abuse.rounds,
-            "seed": abuse.seed,
-        },
-        "ms": {
-            "quiet": Figures.of(outcome.quiet).summary(),
-            "abused": Figures.of(outcome.abused).summary(),
-        },
-        "p99_ratio": round(outcome.ratio, 4),
-        "offers": _answers(outcome),
-        "messages": sum(bout.sent for bout in outcome.bouts),
-        "hung_up": sum(bout.reconnects for bout in outcome.bouts),
-        "server": {
-            name: {"before": outcome.before.get(name, 0.0), "after": value}
-            for name, value in sorted(outcome.after.items())
-            if name.startswith(("visavis_sessions", "visavis_refused", "visavis_loop"))
-        },
-    }
-
-
-def _answers(outcome: AbuseOutcome) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for bout in outcome.bouts:
-        for status, count in bout.answers.items():
-            found[status] = found.get(status, 0) + count
-    return found

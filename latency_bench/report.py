@@ -16,7 +16,9 @@ from .figures import Figures
 COLUMNS = ("p50", "p95", "p99", "p99.9", "max")
 
 
-def figures_table(title: str, rows: Mapping[str, Figures], unit: str = "ms") -> Table:
+def figures_table(
+    title: str, rows: Mapping[str, Figures], unit: str = "ms", *, digits: int = 1
+) -> Table:
     """Percentiles of each quantity beside its number of samples."""
     table = Table(title=title, title_justify="left", header_style="bold")
     table.add_column(unit)
@@ -24,7 +26,7 @@ def figures_table(title: str, rows: Mapping[str, Figures], unit: str = "ms") -> 
         table.add_column(name, justify="right")
     for name, figures in rows.items():
         summary = figures.summary()
-        shown = [f"{summary[c]:.1f}" if c in summary else "–" for c in COLUMNS]
+        shown = [f"{summary[c]:.{digits}f}" if c in summary else "–" for c in COLUMNS]
         table.add_row(name, str(len(figures)), *shown)
     return table
 

@@ -1,33 +1,17 @@
-"""The bench of abuse with its real server and abuser, small; and its arithmetic."""
+"""The bench of abuse with its real server and abuser, small; and how it asks."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-import math
-from typing import cast
 
 import pytest
 
-from visavis.latency_bench.abuse import Abuse, AbuseOutcome, Asker, measure, summary
-from visavis.latency_bench.abuser import BoutDone
+from visavis.latency_bench.abuse import PERIOD_S, Abuse, Asker, Kind, Sample, measure
+from visavis.latency_bench.abuse_report import answers, of_kind, summary
 from visavis.latency_bench.processes import BenchFailed
 from visavis.runtime.clock import run_virtual
-
-
-def outcome(quiet: list[float], abused: list[float]) -> AbuseOutcome:
-    done = BoutDone({"400": 9, "413": 1}, 10, 0, 1.0)
-    return AbuseOutcome(
-        quiet=quiet, abused=abused, bouts=[done, done], before={}, after={"visavis_sessions": 2.0}
-    )
-
-
-def test_the_ratio_is_of_the_99th_percentiles() -> None:
-    assert outcome([1.0] * 99 + [50.0], [1.1] * 99 + [70.0]).ratio == pytest.approx(1.1)
-    assert math.isnan(outcome([], [1.0]).ratio)
-    result = summary(Abuse(), outcome([1.0], [2.0]))
-    assert result["p99_ratio"] == 2.0
-    assert result["offers"] == {"400": 18, "413": 2} and result["messages"] == 20
 
 
 class Line:
@@ -50,23 +34,36 @@ class Line:
 
 
 def test_questions_keep_their_pace_and_are_timed() -> None:
-    found = run_virtual(Asker(Line()).ask(1.0))
-    assert len(found) == 20
-    assert all(value == pytest.approx(10.0) for value in found)
+    waits = itertools.count(0, 3)
+    found = run_virtual(Asker(Line(), lambda: float(next(waits))).ask(1.0, lambda: True))
+    assert len(found) == round(1 / PERIOD_S)
+    assert all(sample.ms == pytest.approx(10.0) for sample in found)
+    assert {sample.waited_ms for sample in found} == {3.0}
+
+
+def test_questions_go_on_until_the_abuse_is_over() -> None:
+    async def main() -> list[Sample]:
+        over = asyncio.get_running_loop().time() + 2.0
+        asker = Asker(Line(), lambda: 0.0)
+        return await asker.ask(1.0, lambda: asyncio.get_running_loop().time() >= over)
+
+    assert len(run_virtual(main())) == round(2 / PERIOD_S)
 
 
 def test_a_refused_question_is_no_measurement() -> None:
     with pytest.raises(BenchFailed, match="refused"):
-        run_virtual(Asker(Line("error")).ask(1.0))
+        run_virtual(Asker(Line("error"), lambda: 0.0).ask(1.0, lambda: True))
 
 
 def test_the_real_thing_small() -> None:
-    abuse = Abuse(sessions=1, count=40, window_s=1.0, rounds=1)
+    abuse = Abuse(sessions=1, count=80, window_s=1.0, rounds=1)
     found = asyncio.run(measure(abuse))
-    assert len(found.quiet) >= 5 and len(found.abused) >= 5
-    result = summary(abuse, found)
-    assert isinstance(result["offers"], dict)
-    offers = cast("dict[str, int]", result["offers"])
-    assert sum(offers.values()) == 40
-    assert all(status.startswith("4") for status in offers)
-    assert result["messages"] == 40
+    for kind in Kind:
+        (window,) = of_kind(found, kind)
+        assert len(window.samples) >= 5 and window.seconds > 0
+    one, many = (answers(of_kind(found, kind)) for kind in (Kind.ONE, Kind.MANY))
+    assert sum(one.values()) == sum(many.values()) == 80
+    assert one["429"] > 0 and "429" not in many  # some were answered unread, and of many none
+    assert all(status.startswith("4") for status in many)
+    assert set(found.cost_us) >= {"an offer that is read", "a message"}
+    json.dumps(summary(abuse, found), allow_nan=False)

@@ -99,6 +99,22 @@ def test_a_client_secret_talks_as_its_key_and_mints_nothing() -> None:
     assert code(access, made.value, is_opening=False) == (401, "expired_client_secret")
 
 
+def test_of_two_processes_each_counts_for_itself_and_one_signing_key_serves_both() -> None:
+    first, second = (gate(client_secret_key=SIGNING, sessions_per_key=1) for _ in range(2))
+    secret = first.mint(first.admit(shown(KEY)), {"instructions": "x"})
+    grant = second.admit(shown(secret.value))
+    assert grant.session == {"instructions": "x"}
+    leases = [access.begin(grant, "websocket") for access in (first, second)]
+    for access in (first, second):
+        with pytest.raises(AccessError, match="under way"):
+            access.begin(grant, "websocket")
+    for _ in range(100):
+        first.refusals.charge("192.0.2.7", 400)
+    assert first.refusals.are_spent("192.0.2.7") and not second.refusals.are_spent("192.0.2.7")
+    for lease in leases:
+        lease.end()
+
+
 def test_a_withdrawn_key_takes_its_secrets_along() -> None:
     before = gate(client_secret_key=SIGNING)
     made = before.mint(before.admit(shown(OTHER)), None, 60)

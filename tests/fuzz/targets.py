@@ -8,10 +8,13 @@ import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import h11
+
 from visavis.latency_bench.nonsense import GOOD_OFFER, bad_message, bad_offer
 from visavis.pipelines.access.presented import presented
 from visavis.pipelines.access.redact import redact
 from visavis.pipelines.access.secrets import SecretMaker
+from visavis.pipelines.access.skim import is_reading, still_to_come
 from visavis.pipelines.http import json_object
 from visavis.pipelines.signalling import of_fragment, of_json
 from visavis.runtime.client_messages import ClientMessages, default_config
@@ -115,6 +118,25 @@ def secret(data: bytes) -> None:
     _SECRETS.check(text, 0.0)
 
 
+def skim(data: bytes) -> None:
+    """The end of a request, found without a parser: where a parser finds another, a request could
+    be smuggled in as the body of one that was refused."""
+    is_reading(data)
+    left = still_to_come(data)
+    if left is None:
+        return
+    connection = h11.Connection(h11.SERVER)
+    connection.receive_data(data + left * b"x")
+    try:
+        while (event := connection.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            if isinstance(event, h11.EndOfMessage):
+                assert connection.trailing_data[0] == b"", "the request ended earlier"
+                return
+    except h11.RemoteProtocolError:
+        return  # a parser would have closed the connection
+    raise AssertionError("the request goes on")
+
+
 def log_line(data: bytes) -> None:
     """A line of the log."""
     redact(_text(data))
@@ -125,7 +147,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = MappingProxyType(
         target.__name__: target
         for target in (
             offer, offer_limits, candidate, fragment, candidates, message, body, rtvi, telephone,
-            picture, secret, log_line,
+            picture, secret, skim, log_line,
         )
     }
 )  # fmt: skip
@@ -168,6 +190,12 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = MappingProxyType(
             bytes.fromhex("10020" + "09d012a80021e000847"),
         ),
         "secret": (_SECRET.encode(), f"Bearer {_SECRET}".encode()),
+        "skim": (
+            b"POST /v1/realtime/calls HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab",
+            b"GET /v1/realtime HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: x\r\n\nContent-Length: 2\r\n\r\nab",
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
         "log_line": (f"authorization: Bearer {_SECRET}".encode(), b"api_key=" + 64 * b"a"),
     }
 )
