@@ -60,7 +60,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.json,
             )
         case "abuse":
-            from .abuse import Abuse, run_abuse
+            from .abuse import Abuse
+            from .abuse_report import run_abuse
 
             run_abuse(
                 Abuse(
@@ -73,6 +74,10 @@ def _run(arguments: argparse.Namespace) -> int:
                 ),
                 arguments.json,
             )
+        case "protocol":
+            from .protocol import run_protocol
+
+            run_protocol(arguments.samples, arguments.only or (), arguments.json)
         case "jitter":
             from .jitter import run_jitter
 
@@ -165,12 +170,19 @@ def _parser() -> argparse.ArgumentParser:
 
     abuse = benches.add_parser("abuse", help="what others notice of malformed offers and messages")
     abuse.add_argument("--pipeline", default="echo", help="fused or echo (echo)")
-    abuse.add_argument("--sessions", type=_positive, default=2, help="conversations beside it (2)")
+    abuse.add_argument("--sessions", type=_positive, default=4, help="conversations beside it (4)")
     abuse.add_argument("--count", type=_positive, default=1000, help="of each kind (1000)")
-    abuse.add_argument("--window", type=float, default=10.0, help="seconds of one window (10)")
-    abuse.add_argument("--rounds", type=_positive, default=3, help="windows of each kind (3)")
+    abuse.add_argument("--window", type=float, default=4.0, help="seconds of one window (4)")
+    abuse.add_argument("--rounds", type=_positive, default=15, help="windows of each kind (15)")
     abuse.add_argument("--seed", type=int, default=1, help="of the nonsense (1)")
     abuse.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
+
+    protocol = benches.add_parser("protocol", help="latency that each protocol layer adds")
+    protocol.add_argument("--samples", type=_positive, default=1000, help="of each case (1000)")
+    protocol.add_argument(
+        "--only", action="append", metavar="PROTOCOL", help="this one; may be given more than once"
+    )
+    protocol.add_argument("--json", type=Path, metavar="FILE", help="write the result here, too")
 
     jitter = benches.add_parser("jitter", help="the jitter buffer beside aiortc's, same traces")
 
