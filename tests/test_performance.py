@@ -8,10 +8,12 @@ import pytest
 from models_fakes import LevelVad, windows
 
 from visavis.models.engine import ThreadedEngine
+from visavis.models.warm import measured_costs
 from visavis.models.stepper import Counts, CountsContext, HasSpan, Lays
 from visavis.pipelines import engine_place, performance
 from visavis.pipelines.assembly import make_pipeline
 from visavis.pipelines.engine_pipeline import EnginePipeline
+from visavis.runtime.clock import MonotonicClock
 from visavis.runtime.errors import ConfigError
 from visavis.runtime.events import AnswerCounted, Event, HeadReady, TokensReady
 from visavis.runtime.protocols import Delivery
@@ -88,6 +90,14 @@ def test_audio_is_laid_in_pieces_and_an_answer_says_what_it_took() -> None:
     assert counts["heard_windows"] == 23 and counts["compute_us"] > 0
     assert counts["layer_passes"] == counts["full_layer_passes"] == 4 * words
     assert engine.metrics.span == 384 and engine.metrics.positions
+
+
+def test_what_laying_costs_is_measured() -> None:
+    made = performance.stepper(SETTINGS.engine)
+    made.warm_up()
+    costs = measured_costs(made, LevelVad(2), 2, MonotonicClock())
+    assert costs.of("lay", 1) > 0 and costs.of("hear", 1) > 0
+    assert made.owed(0) == 0
 
 
 def test_early_exit_takes_fewer_passes_of_the_deep_layers() -> None:
