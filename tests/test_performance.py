@@ -8,8 +8,8 @@ import pytest
 from models_fakes import LevelVad, windows
 
 from visavis.models.engine import ThreadedEngine
-from visavis.models.warm import measured_costs
 from visavis.models.stepper import Counts, CountsContext, HasSpan, Lays
+from visavis.models.warm import measured_costs
 from visavis.pipelines import engine_place, performance
 from visavis.pipelines.assembly import make_pipeline
 from visavis.pipelines.engine_pipeline import EnginePipeline
