@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
@@ -53,9 +54,7 @@ async def said(session: RealtimeSession) -> list[str]:
 
 
 def words(told: list[str]) -> str:
-    return "".join(
-        word for kind, word in zip(told, told[1:], strict=False) if kind == "transcript_delta"
-    )
+    return "".join(word for kind, word in pairwise(told) if kind == "transcript_delta")
 
 
 def test_a_function_of_the_server_is_none_of_the_clients() -> None:
