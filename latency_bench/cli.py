@@ -51,6 +51,7 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.seconds,
                 arguments.seed,
                 arguments.json,
+                arguments.priority,
             )
         case "engine-process":
             from .engine_process import Compare, run_engine_process
@@ -152,6 +153,12 @@ def _parser() -> argparse.ArgumentParser:
     fusion.add_argument(
         "--seconds", type=_positive, default=900, help="longest measurement of one number (900)"
     )
+    fusion.add_argument(
+        "--priority",
+        choices=("normal", "high", "realtime"),
+        default="high",
+        help="of the engine's thread (high)",
+    )
 
     place = benches.add_parser(
         "engine-process", help="the engine inside the media process beside one in its own"
@@ -193,7 +200,10 @@ def _parser() -> argparse.ArgumentParser:
     endless.add_argument("--hours", type=float, default=24.0, help="virtual hours (24)")
     endless.add_argument("--sessions", type=_positive, default=1, help="conversations at once (1)")
     endless.add_argument(
-        "--cycle", type=float, default=20.0, help="seconds from one turn to the next, 8 or more (20)"
+        "--cycle",
+        type=float,
+        default=20.0,
+        help="seconds from one turn to the next, 8 or more (20)",
     )
     endless.add_argument(
         "--traced", action="store_true", help="count traced bytes, too; several times slower"

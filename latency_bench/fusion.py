@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ from rich.table import Table
 from ..models.embedded import open_embedded
 from ..models.engine import ThreadedEngine
 from ..models.networks import WeightFile, shipped
+from ..models.thread_priority import Priority
+from ..models.tuning import Wishes, settle
 from ..models.vad import SileroVad
 from ..runtime import ledger as stage
 from ..runtime.clock import MonotonicClock
@@ -175,7 +177,9 @@ class Run:
     slowest_ms: dict[str, float]
     """By kind of step, the longest: what anything else may have had to wait for."""
     busy_share: float
-    """Of one core, by the engine's thread."""
+    """Of one core, by the engine's thread: its own time on the processor."""
+    chosen: dict[str, str] = field(default_factory=dict[str, str])
+    """What the thread chose for itself."""
 
     @property
     def late(self) -> int:
@@ -198,12 +202,19 @@ class Run:
             "counts": self.counts,
             "slowest_step_ms": self.slowest_ms,
             "busy_share": self.busy_share,
+            "chosen": self.chosen,
             "kept_up": not self.is_broken,
         }
 
 
 async def first_words(
-    weights: WeightFile, sessions: int, samples: int, limit_s: float, seed: int, bar: Bar | None
+    weights: WeightFile,
+    sessions: int,
+    samples: int,
+    limit_s: float,
+    seed: int,
+    bar: Bar | None,
+    priority: Priority = Priority.HIGH,
 ) -> Run:
     """From `samples` first words or a few more, or from as many as came in `limit_s` seconds."""
     questions = await _questions()
@@ -214,6 +225,7 @@ async def first_words(
         SileroVad,
         sessions,
         asyncio.get_running_loop(),
+        settle=lambda: settle(Wishes(priority)),
         name="fusion bench",
     )
     await engine.ready()
@@ -256,7 +268,8 @@ async def first_words(
         "wasted_tokens": metrics.wasted_tokens,
     }
     slowest = {step: round(1000 * at, 3) for step, at in sorted(metrics.slowest_s.items())}
-    return Run(sessions, figures, counts, slowest, round(metrics.busy_s / seconds, 3))
+    share = round(metrics.busy_s / seconds, 3)
+    return Run(sessions, figures, counts, slowest, share, dict(metrics.chosen))
 
 
 async def _questions() -> list[list[Pcm]]:
@@ -274,13 +287,20 @@ def _through_opus(pcm: Pcm) -> list[Pcm]:
 
 
 def run_fusion(
-    sessions: Sequence[int], samples: int, limit_s: float, seed: int, path: Path | None
+    sessions: Sequence[int],
+    samples: int,
+    limit_s: float,
+    seed: int,
+    path: Path | None,
+    priority: str = Priority.HIGH,
 ) -> None:
     """Measure each number of conversations and show where it breaks."""
     weights = WeightFile(shipped(MODEL))
     with Bar(transient=True) as bar:
         runs = [
-            asyncio.run(first_words(weights, count, samples, limit_s, seed, bar))
+            asyncio.run(
+                first_words(weights, count, samples, limit_s, seed, bar, Priority(priority))
+            )
             for count in sessions
         ]
     breaks = next((run.sessions for run in runs if run.is_broken), None)
@@ -307,6 +327,7 @@ def _facts(run: Run) -> dict[str, str]:
     return {
         "fusion of 10 ms or more": f"{run.late} of {words}",
         "longest step": f"{slowest[0]}, {slowest[1]:.1f} ms",
+        "priority of the thread": run.chosen.get("priority", "normal"),
         "the engine's thread computes": f"{100 * run.busy_share:.0f} % of the time",
         "steps up the overload ladder": str(run.counts["ladder_steps"]),
         "windows of audio dropped": str(run.counts["dropped_windows"]),
