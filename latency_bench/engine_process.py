@@ -122,40 +122,51 @@ async def _compare(compare: Compare, folder: Path, bar: Bar) -> list[Run]:
         task = bar.add_task("measuring", total=len(compare.sessions) * len(places))
         runs: list[Run] = []
         for count in compare.sessions:
+            paced: dict[str, list[Measured]] = {}
+            engine_s: dict[str, float] = {}
             for place, processes in places.items():
                 if count >= len(processes):
-                    runs.append(await _run(place, processes, host.pid, count, compare))
+                    used = cpu_seconds(host.pid) or 0.0
+                    paced[place] = await _ask_all(processes, count, compare.seconds)
+                    used = (cpu_seconds(host.pid) or 0.0) - used
+                    engine_s[place] = used / max(one.seconds for one in paced[place])
+            for place, measured in paced.items():
+                flooded = await _ask_all(places[place], count, compare.flood_s, is_flood=True)
+                runs.append(summed(place, count, measured, flooded, engine_s[place]))
                 bar.advance(task)
     return runs
 
 
-async def _run(
-    place: str, processes: Sequence[Process], host: int, count: int, compare: Compare
-) -> Run:
+async def _ask_all(
+    processes: Sequence[Process], count: int, seconds: float, *, is_flood: bool = False
+) -> list[Measured]:
+    """At once, each with its share of the conversations."""
     shares = [count // len(processes)] * len(processes)
     shares[0] += count - sum(shares)
-    before = cpu_seconds(host) or 0.0
-    measured = await asyncio.gather(
+    return await asyncio.gather(
         *(
-            _ask(process, Ask(share, compare.seconds, compare.flood_s))
+            _ask(process, Ask(share, seconds, is_flood))
             for process, share in zip(processes, shares, strict=True)
         )
     )
-    used = (cpu_seconds(host) or 0.0) - before
-    return summed(place, count, measured, used)
 
 
-def summed(place: str, count: int, measured: Sequence[Measured], host_cpu_s: float) -> Run:
-    """What several media processes measured at once. `host_cpu_s`: of the engine's process, in all
-    that time."""
-    lasted = max(one.seconds + one.flood_s for one in measured)
+def summed(
+    place: str,
+    count: int,
+    measured: Sequence[Measured],
+    flooded: Sequence[Measured],
+    engine_cpu: float,
+) -> Run:
+    """What several media processes measured at once, people talking and then fed as fast as it
+    goes. `engine_cpu`: cores that the engine's process used while people talked."""
     return Run(
         place,
         count,
         {name: Figures.of(ms for one in measured for ms in one.ms[name]) for name in QUANTITIES},
-        sum(one.windows / one.flood_s for one in measured),
+        sum(one.windows / one.seconds for one in flooded),
         sum(one.cpu_s / one.seconds for one in measured),
-        0.0 if place == "inside" else host_cpu_s / lasted,
+        engine_cpu,
         max(one.dropped for one in measured),
         max(one.climbs for one in measured),
         sum(one.failures for one in measured),

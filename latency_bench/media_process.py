@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from ..models.orders import EngineMetrics
 from ..pipelines.engine_pipeline import OwnedEngine
 from ..pipelines.engine_place import FUSED, engine
 from ..runtime import ledger as stage
@@ -47,6 +48,9 @@ SPEECH = SPEAKING_RATE // 50
 PICTURE_CHUNKS = 12
 FIRST_TRY, TRY_CHUNKS, TAIL_CHUNKS, REST_CHUNKS = 20, 16, 20, 30
 """As in `bench fusion`: when answers are begun, and the silences around them."""
+CALM_S = 60.0
+GIVEN_BACK_S = 0.5
+"""Until an engine's process has surely read which places are free."""
 IN_FLIGHT = 8
 """Windows of a conversation that are on their way when it is fed as fast as it goes."""
 BIT_RATE = 32_000
@@ -61,11 +65,11 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One measurement."""
+    """One measurement: people talk at the pace of speech, or are fed as fast as it goes."""
 
     sessions: int
     seconds: float
-    flood_s: float
+    is_flood: bool = False
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -73,11 +77,10 @@ class Measured(msgspec.Struct, frozen=True):
 
     ms: dict[str, list[float]]
     windows: int
-    """Judged while conversations were fed as fast as they went."""
-    flood_s: float
-    cpu_s: float
-    """Of this process while people talked at their own pace."""
+    """Of 32 ms, judged."""
     seconds: float
+    cpu_s: float
+    """Of this process."""
     dropped: int
     climbs: int
     failures: int
@@ -137,15 +140,14 @@ class _Person:
                 await self._packet(question[0])
             self._engine.cancel(self._slot, self._turn, "")
 
-    async def flood(self, until: float, speech: Pcm) -> int:
-        """As fast as it goes; how many windows were judged."""
-        pts, sent = (self._heard + 50) * CHUNK, 0  # behind what may still be decoded
-        self.windows = 0
+    async def flood(self, until: float, speech: Pcm) -> None:
+        """As fast as it goes."""
+        sent = 0
         while self._clock.now() < until:
             while sent - self.windows < IN_FLIGHT:
                 at = sent * WINDOW % (len(speech) - WINDOW)
                 pcm = speech[at : at + WINDOW]
-                chunk = AudioChunk(pcm, pts + sent * WINDOW, self._clock.now())
+                chunk = AudioChunk(pcm, sent * WINDOW, self._clock.now())
                 self._engine.hear(self._slot, chunk)
                 sent += 1
             self.more.clear()
@@ -153,8 +155,7 @@ class _Person:
                 async with asyncio.timeout(1.0):
                     await self.more.wait()
             except TimeoutError:  # it was dropped on its way: counted by the engine
-                self.windows = sent
-        return self.windows
+                sent = self.windows
 
     def _try(self) -> None:
         if self._turn:
@@ -233,38 +234,55 @@ async def measure(
         name: [] for name in ("to engine", "from engine", "fusion", "first word", "timer")
     }
     clock = MonotonicClock()
+    await _calm(at)
     before = _counts(at)
     people = [_Person(at, questions, scenes, ms, seed + n) for n in range(ask.sessions)]
     try:
+        speech = _heard(questions[0])
         cpu, began = time.process_time(), clock.now()
+        until = began + ask.seconds
         async with asyncio.TaskGroup() as tasks:
             for number, person in enumerate(people):
-                name = f"person {number}"
-                tasks.create_task(person.talk(clock.now() + ask.seconds), name=name)
+                work = person.flood(until, speech) if ask.is_flood else person.talk(until)
+                tasks.create_task(work, name=f"person {number}")
         cpu, seconds = time.process_time() - cpu, clock.now() - began
-        kept = {name: list(values) for name, values in ms.items()}
         await asyncio.sleep(0.6)  # the engine's counts are told twice a second
-        after = _counts(at)
-        speech = np.concatenate([new_decoder().decode(packet) for packet in questions[0]])
-        until, began = clock.now() + ask.flood_s, clock.now()
-        windows = await asyncio.gather(*(person.flood(until, speech) for person in people))
         return Measured(
-            kept,
-            sum(windows),
-            clock.now() - began,
-            cpu,
+            ms,
+            sum(person.windows for person in people),
             seconds,
-            *(now - then for now, then in zip(after, before, strict=True)),
+            cpu,
+            *(now - then for now, then in zip(_counts(at), before, strict=True)),
             failures=sum(person.failures for person in people),
         )
     finally:
         for person in people:
             person.close()
+        await asyncio.sleep(GIVEN_BACK_S)
+
+
+def _heard(question: Sequence[bytes]) -> Pcm:
+    decoder = new_decoder()
+    return np.concatenate([decoder.decode(packet) for packet in question])
+
+
+async def _calm(at: OwnedEngine) -> None:
+    """Wait until the overload ladder has come down from the measurement before."""
+    async with asyncio.timeout(CALM_S):
+        while _metrics(at).rung:  # noqa: ASYNC110 - it is told now and then
+            await asyncio.sleep(0.1)
+
+
+def _metrics(at: OwnedEngine) -> EngineMetrics:
+    found: object = getattr(
+        at, "metrics", None
+    )  # both places have them; the protocol asks for none
+    assert isinstance(found, EngineMetrics)
+    return found
 
 
 def _counts(at: OwnedEngine) -> tuple[int, int]:
-    metrics = getattr(at, "metrics", None)  # both places have them; the protocol asks for none
-    assert metrics is not None
+    metrics = _metrics(at)
     return metrics.dropped_chunks + metrics.dropped_windows, metrics.climbs
 
 

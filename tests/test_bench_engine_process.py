@@ -23,9 +23,9 @@ def test_people_are_heard_and_answered_through_the_rings_and_then_as_fast_as_it_
 
     async def test() -> None:
         async with apart(WritingStepper()) as engine:
-            told = await measure(
-                engine, Ask(2, 0.1, 0.2), [question], [[Scene(()).picture(0)]], seed=1
-            )
+            scenes = [[Scene(()).picture(0)]]
+            told = await measure(engine, Ask(2, 0.6), [question], scenes, seed=1)
+            flooded = await measure(engine, Ask(2, 0.2, is_flood=True), [question], scenes, seed=1)
             for _ in range(2):  # every place was given back
                 await opened(engine, print)
         assert set(told.ms) == set(QUANTITIES)
@@ -33,8 +33,9 @@ def test_people_are_heard_and_answered_through_the_rings_and_then_as_fast_as_it_
         # Two people: 40 packets of a question and 50 of silence, in windows of 1.6 packets.
         assert len(told.ms["to engine"]) == 2 * (90 * 320 // 512)
         assert len(told.ms["first word"]) >= 2
-        assert told.windows > 0 and told.flood_s >= 0.2
-        assert (told.dropped, told.failures) == (0, 0)
+        assert told.windows == len(told.ms["to engine"]) and told.seconds >= 0.6
+        assert flooded.windows > 0 and flooded.seconds >= 0.2
+        assert (told.dropped, told.failures, flooded.failures) == (0, 0, 0)
 
     go(test)
     lanes = media_threads()._lanes  # pyright: ignore[reportPrivateUsage] - nothing else tells it
@@ -42,18 +43,16 @@ def test_people_are_heard_and_answered_through_the_rings_and_then_as_fast_as_it_
 
 
 def measured(ms: float, windows: int, dropped: int = 0) -> Measured:
-    return Measured(
-        {name: [ms, 2 * ms] for name in QUANTITIES}, windows, 2.0, 1.0, 4.0, dropped, 1, 0
-    )
+    return Measured({name: [ms, 2 * ms] for name in QUANTITIES}, windows, 2.0, 0.5, dropped, 1, 0)
 
 
 def test_what_two_processes_measured_adds_up() -> None:
-    run = summed("own, 2 media", 8, [measured(1.0, 100), measured(3.0, 50, dropped=4)], 3.0)
+    talked = [measured(1.0, 7), measured(3.0, 7, dropped=4)]
+    run = summed("own, 2 media", 8, talked, [measured(0.0, 100), measured(0.0, 50)], 0.5)
     assert run.figures["fusion"].values == (1.0, 2.0, 3.0, 6.0)
     assert run.windows_per_s == 75.0
     assert (run.media_cpu, run.engine_cpu) == (0.5, 0.5)
     assert (run.dropped, run.climbs) == (4, 1)  # the engine's own count, which both were told
-    assert summed("inside", 8, [measured(1.0, 100)], 3.0).engine_cpu == 0.0
 
 
 @pytest.mark.parametrize(("mine", "first"), [(1.0, "own"), (3.0, "inside")])
