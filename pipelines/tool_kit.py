@@ -31,8 +31,9 @@ class ToolKit:
         """Reads a file where `tools.timezone` is set. Raises `ConfigError` for an unknown one."""
         self._shared = shared or Toolbox(settings.limit_s)
         self._now = now or _clock_of(settings.timezone)
-        builtin = BuiltinTools(self._now).functions if has_builtin else {}
-        self._builtin = {n: f for n, f in builtin.items() if n not in self._shared}
+        builtin = BuiltinTools(self._now).functions
+        names = [name for name in builtin if has_builtin and name not in self._shared]
+        self._builtin = {name: builtin[name] for name in names}
         self._signatures = {name: Signature(one) for name, one in self._builtin.items()}
 
     @property

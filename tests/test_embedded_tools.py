@@ -61,7 +61,7 @@ class Layers:
 
     def _words(self, start: int, count: int) -> Floats:
         logits = np.zeros((count, len(LEXICON)), np.float32)
-        for row, since in enumerate(self.since[start : start + count]):
+        for row, since in enumerate(self.since[start : start + count].tolist()):
             word = self.script[since] if 0 <= since < len(self.script) else END
             logits[row, word] = 20.0
         return logits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 from tool_fakes import Caller
@@ -42,9 +43,7 @@ async def said(call: Call) -> tuple[str, list[dict[str, object]]]:
         if isinstance(event, Said) and event.text:
             return event.text, items
         if isinstance(event, Other) and event.message["type"] == "conversation.item.added":
-            item = event.message["item"]
-            assert isinstance(item, dict)
-            items.append(item)
+            items.append(cast(dict[str, object], event.message["item"]))
     raise AssertionError("the call ended")
 
 

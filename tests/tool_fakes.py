@@ -50,7 +50,7 @@ class Caller:
     def begin(self, slots: Sequence[int], texts: Sequence[str | None]) -> list[tuple[Head, float]]:
         (text,) = texts
         self.called = None if isinstance(text, Recital) else self.calls.get(text or "")
-        self.words = (text or "").split() if isinstance(text, Recital) else []
+        self.words = str(text).split() if isinstance(text, Recital) else []
         if self.called is None and not self.words:
             self.words = ["Pardon?"]
         return [(Head.ANSWER, 1.0)]
