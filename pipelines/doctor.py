@@ -8,6 +8,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -73,6 +74,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("codecs", _codecs),
         ("speech detection", _vad),
         ("model", _model),
+        ("engine", _engine),
         ("pipeline", _pipeline),
         ("voice", _voice),
         ("GPU", _gpu),
@@ -270,6 +272,36 @@ def _pipeline(settings: Settings) -> Iterator[Finding]:
             Verdict.NOTE,
             f"{NAME} is a {LABEL}: it answers random words",
             "--set engine.pipeline=fused for a model that answers",
+        )
+
+
+def _engine(settings: Settings) -> Iterator[Finding]:
+    """What the engine's thread would choose for itself here."""
+    from .engine_place import settle
+    from .fused import stepper
+
+    engine, chosen = settings.engine, dict[str, str]()
+
+    def choose() -> None:
+        chosen.update(settle(engine)())
+        if engine.pipeline == "fused":
+            chosen.update(stepper(msgspec.structs.replace(engine, slots=1)).chosen)
+
+    before = sys.getswitchinterval()
+    try:
+        with ThreadPoolExecutor(1, "engine") as thread:  # the priority is of that thread alone
+            thread.submit(choose).result()
+    finally:
+        sys.setswitchinterval(before)
+    found = "; ".join(f"{what}: {how}" for what, how in chosen.items())
+    if chosen["priority"] == engine.priority:
+        yield Finding("engine", Verdict.OK, found)
+    else:
+        yield Finding(
+            "engine",
+            Verdict.NOTE,
+            f"{found} (not {engine.priority}: the system does not allow it)",
+            "see docs/engine.md, or --set engine.priority=normal",
         )
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
+from visavis.models.thread_priority import Priority
 from visavis.pipelines.doctor import (
     Finding,
     Verdict,
-    _pipeline,  # pyright: ignore[reportPrivateUsage] - the other checks are slow
+    _engine,  # pyright: ignore[reportPrivateUsage] - the other checks are slow
+    _pipeline,  # pyright: ignore[reportPrivateUsage]
     doctor,
     examine,
 )
@@ -44,6 +47,21 @@ def test_a_model_that_talks_random_words_is_told() -> None:
     (told,) = _pipeline(chosen)
     assert told.verdict is Verdict.NOTE and "random words" in told.found
     assert list(_pipeline(Settings())) == []
+
+
+def test_what_the_engine_would_choose_is_told_and_nothing_stays_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("visavis.models.tuning.interpreter_wait_s", lambda _: 0.0004)
+    monkeypatch.setattr("visavis.models.tuning.raise_priority", lambda _: Priority.NORMAL)
+    before = sys.getswitchinterval()
+    (told,) = _engine(Settings(engine=EngineSettings(threads=1, switch_interval_ms=2)))
+    assert sys.getswitchinterval() == before
+    assert "switch interval: 2 ms, as set" in told.found
+    assert "model: ONNX Runtime, 1 thread inside a step" in told.found
+    assert told.verdict is Verdict.NOTE and "engine.priority=normal" in told.remedy
+    (told,) = _engine(Settings(engine=EngineSettings(pipeline="echo", priority="normal")))
+    assert told.verdict is Verdict.OK and "5 ms (waits: 0.4 ms at 5)" in told.found
 
 
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
