@@ -32,9 +32,12 @@ SETTLE_S = 0.3
 """Between two windows."""
 ANSWER_S = 20.0
 EXPLAINED = 40
-"""Offers of one address that are certainly read: fewer than `limits.refusals_per_address`."""
-COST = 200
-"""Refusals of one kind whose computing time is taken."""
+"""Offers of one of many addresses: fewer than `limits.refusals_per_address`."""
+READ = 80
+"""Offers whose computing time is taken, all of them read: the budget is for more than that, and for
+less than twice as many of one address."""
+COST = 400
+"""Requests and messages of the other kinds."""
 
 
 class Kind(StrEnum):
@@ -44,7 +47,7 @@ class Kind(StrEnum):
     ONE = "beside abuse from one address"
     """Whose budget of refusals is soon spent."""
     MANY = "beside abuse from many addresses"
-    """So many that every offer is read and answered."""
+    """So many that none spends its own budget."""
 
 
 class Abuse(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ class Abuse(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def addresses(self) -> int:
-        """Of the windows in which every offer is read."""
+        """Of the windows with many."""
         return math.ceil(self.count / EXPLAINED)
 
 
@@ -164,6 +167,7 @@ async def measure(abuse: Abuse) -> AbuseOutcome:
         turn = _Turns(server, askers, process, abuse)
         for kind in Kind:  # what is slow once
             await turn.window(kind, seconds=1.0, count=20)
+        cost_us = await turn.costs()
         before = await metrics(server.url)
         each = math.ceil(abuse.count / abuse.rounds)
         for _ in range(abuse.rounds):
@@ -171,7 +175,6 @@ async def measure(abuse: Abuse) -> AbuseOutcome:
                 await asyncio.sleep(SETTLE_S)
                 windows.append(await turn.window(kind, seconds=abuse.window_s, count=each))
         after = await metrics(server.url)
-        cost_us = await turn.costs()
     return AbuseOutcome(windows=windows, cost_us=cost_us, before=before, after=after)
 
 
@@ -211,8 +214,9 @@ class _Turns:
         """Microseconds of the server's computing time for one of each, with nobody talking: the
         idle time of as long is taken off."""
         seconds = self._seconds
-        kinds = {
-            "an offer that is read": Bout(COST, 0, seconds, is_spread=True),
+        kinds = {  # the first are read, while there is a budget; the next spend it
+            "an offer that is read": Bout(READ, 0, seconds, is_spread=True),
+            "": Bout(2 * READ, 0, 0.0),
             "an offer without a budget": Bout(COST, 0, seconds),
             "a message": Bout(0, COST, seconds),
             "a look at /health": Bout(0, 0, seconds, looks=COST),
@@ -226,7 +230,9 @@ class _Turns:
             done = await self._bother(bout)
             spent = await self._server_time() - before
             spent_ms = spent.computed_ms - idle_ms_per_s * done.seconds
-            found[name] = round(spent_ms * 1e3 / COST, 1)
+            asked = bout.offers + bout.messages + bout.looks
+            if name:
+                found[name] = round(spent_ms * 1e3 / asked, 1)
         return found
 
     async def _server_time(self) -> CpuTime:

@@ -63,7 +63,7 @@ def test_the_real_thing_small() -> None:
         assert len(window.samples) >= 5 and window.seconds > 0
     one, many = (answers(of_kind(found, kind)) for kind in (Kind.ONE, Kind.MANY))
     assert sum(one.values()) == sum(many.values()) == 80
-    assert one["429"] > 0 and "429" not in many  # some were answered unread, and of many none
-    assert all(status.startswith("4") for status in many)
+    assert one["429"] > 0  # some were answered unread
+    assert all(status.startswith("4") for status in (*one, *many))
     assert set(found.cost_us) >= {"an offer that is read", "a message"}
     json.dumps(summary(abuse, found), allow_nan=False)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from visavis.pipelines.access import refusals as module
-from visavis.pipelines.access.refusals import CHARGED, TOO_MANY, Refusals
+from visavis.pipelines.access.refusals import CHARGED, TOGETHER, TOO_MANY, Refusals
 from visavis.runtime.clock import VirtualClock
 
 
@@ -24,6 +24,18 @@ def test_an_address_that_was_wrong_too_often_waits_and_others_do_not() -> None:
     assert not it.are_spent("192.0.2.7")  # one explanation every two seconds
     it.charge("192.0.2.7", 413)
     assert it.are_spent("192.0.2.7")
+
+
+def test_of_many_addresses_that_are_wrong_together_each_waits_sooner() -> None:
+    clock = VirtualClock(0.0)
+    it = Refusals(10, 1.0, clock)
+    for number in range(10 * TOGETHER):
+        assert not it.are_spent("192.0.2.1")
+        it.charge(f"192.0.2.{number % 20}", 400)  # two each
+    assert it.are_spent("192.0.2.1") and it.are_spent("192.0.2.19")
+    assert not it.are_spent("192.0.2.200")  # was never wrong
+    clock.advance(1.0)
+    assert not it.are_spent("192.0.2.1")
 
 
 def test_who_has_waited_long_enough_is_forgotten() -> None:

@@ -73,10 +73,8 @@ def check_sdp(text: str, limits: SdpLimits) -> None:
                 raise too_many_candidates(limits.max_candidates)
         elif line.startswith("a=rtpmap:"):
             _count(counts, "a=rtpmap:", limits.max_codecs, "too_many_codecs")
-        else:
-            for name in _COUNTED:
-                if line.startswith(name):
-                    _count(counts, name, MAX_PER_SECTION, "sdp_too_large")
+        elif line.startswith(_COUNTED):
+            _count(counts, line.partition(":")[0] + ":", MAX_PER_SECTION, "sdp_too_large")
 
 
 def too_many_candidates(limit: int) -> BadInput:

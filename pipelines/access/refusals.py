@@ -19,6 +19,9 @@ from .handshakes import network_of
 TOO_MANY = "too_many_refusals"
 CHARGED = frozenset({400, 401, 403, 406, 413, 415, 422, 431})
 """HTTP statuses that say the request itself was wrong."""
+TOGETHER = 4
+"""All addresses together get so many times the budget of one. When that is spent, whoever was wrong
+lately waits; whoever was not is not touched."""
 REMEMBERED = 4096
 """Addresses with refusals that are remembered; then the one that was wrong longest ago is
 forgotten."""
@@ -32,6 +35,7 @@ class Refusals:
         self._per_s = per_s
         self._clock = clock
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._all = TokenBucket(TOGETHER * burst, TOGETHER * per_s, clock.now())
         self.error = self._error()
         """What an address that must wait is told."""
         self.response = self._response()
@@ -52,6 +56,7 @@ class Refusals:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(name)
         bucket.take(1, now)
+        self._all.take(1, now)
 
     def are_spent(self, address: str | None) -> bool:
         """Whether `address` was wrong so often that it must wait. One that has waited long enough
@@ -62,15 +67,18 @@ class Refusals:
         bucket = self._buckets.get(name)
         if bucket is None:
             return False
-        left = bucket.left(self._clock.now())
+        now = self._clock.now()
+        left = bucket.left(now)
         if left >= self._burst:
             del self._buckets[name]
-        return left < 1
+            return False
+        return left < 1 or self._all.left(now) < 1
 
     def _error(self) -> AccessError:
         wait_s = 1 / self._per_s
         message = (
-            f"more than {self._burst} requests of your address could not be used: mend them and "
+            f"more than {self._burst} requests of your address, or of many addresses with yours, "
+            "could not be used: mend them and "
             f"come again in {math.ceil(wait_s)} s (the operator can raise "
             "limits.refusals_per_address)"
         )
