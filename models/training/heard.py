@@ -41,6 +41,11 @@ class Heard:
     understood: str | None = None
     """The words that were found; None where nobody looked for them."""
 
+    @property
+    def is_clear(self) -> bool:
+        """The words that were found ask for what was said."""
+        return self.understood is not None and understand(self.understood) == understand(self.text)
+
     def words_understood(self) -> list[Heard]:
         """The words that were found, each letter of them certain."""
         return [spelled(word) for word in (self.understood or "").split()]
@@ -67,6 +72,10 @@ def spelled(word: str) -> Heard:
     return Heard(word, chances, None, understood=word)
 
 
+UNDERSTOOD = 0.75
+"""Share of the utterances that were not understood which are passed over."""
+
+
 class HeardPool:
     """All heard utterances of a split; `refresh` reads again when the encoder listened again."""
 
@@ -74,6 +83,7 @@ class HeardPool:
         self.folder, self.split = folder, split
         self.items: list[Heard] = []
         self.of_family: dict[str, list[Heard]] = {}
+        self.unclear: set[int] = set()
         self._known: dict[str, int] = {}
         self.refresh()
 
@@ -87,10 +97,19 @@ class HeardPool:
             self.of_family = {}
             for item in self.items:
                 self.of_family.setdefault(understand(item.text).family, []).append(item)
+            self.unclear = {id(item) for item in self.items if not item.is_clear}
         return len(self.items)
 
     def draw(self, rng: random.Random, families: Collection[str] = ()) -> Heard | None:
-        """Any utterance (of these families); None where there is none."""
+        """Any utterance (of these families); None where there is none. What was not understood comes
+        seldom: its right answer could only be guessed."""
+        for _ in range(4):
+            found = self._any(rng, families)
+            if found is None or id(found) not in self.unclear or rng.random() > UNDERSTOOD:
+                return found
+        return found
+
+    def _any(self, rng: random.Random, families: Collection[str]) -> Heard | None:
         pools = [self.items] if not families else [self.of_family.get(f, []) for f in families]
         count = sum(map(len, pools))
         if count == 0:
