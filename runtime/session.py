@@ -6,7 +6,8 @@ nobody hears, while the silence is still too short to be sure; it is committed, 
 the person goes on. Cutting a turn is data: late results carry a number that matches nothing.
 
 The decisions lie in layers, each in its file and each calling only what is below it: what is known
-(`session_state`), the answer in progress (`answering`), the person's turn (`listening`), the items
+(`session_state`), what is played (`playing`), the answer in progress (`answering`), speech into it
+(`holding`), the end of a turn (`deciding`), what is heard (`listening`), the items
 (`item_requests`, `item_edits`), what functions return (`function_results`), answers on request
 (`client_requests`). Here is the door: which event goes where, and what is due when.
 

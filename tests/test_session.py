@@ -38,7 +38,6 @@ from visavis.runtime.events import (
     StageFailed,
     TextTyped,
     TokensReady,
-    ToolCalled,
     TranscriptChanged,
     VoiceActivity,
     VoiceReady,
@@ -137,53 +136,6 @@ def test_only_the_first_phrase_of_a_shadow_is_voiced() -> None:
         Speak(1, "Two.", False),
         Speak(1, "Three.", True),
     ]
-
-
-def test_two_scores_in_a_row_have_to_agree_that_the_question_is_over() -> None:
-    talk = Talk()
-    talk.speech()
-    talk.text("what colour")
-    talk.pause(3)
-    talk.head(1)
-    assert acts(talk.pause(2)) == []
-    began = [e for e in acts(talk.text("what colour is this")) if isinstance(e, StartShadow)]
-    talk.head(began[0].turn)
-    # The silence is long enough; of what is understood now there is one score.
-    assert acts(talk.pause(1))[0] == CommitTurn(began[0].turn)
-
-
-def test_late_words_just_before_the_commit_wait_for_a_second_score() -> None:
-    talk = Talk(turn=TurnSettings(eager_silence_ms=96))
-    talk.speech()
-    talk.pause(3)
-    assert acts(talk.head(1)) == []  # one score
-    assert acts(talk.pause(1))[0] == CommitTurn(1)
-    talk = Talk(turn=TurnSettings(eager_silence_ms=96))
-    talk.speech()
-    talk.text("what")
-    talk.pause(3)
-    talk.head(1)
-    talk.text("what colour")
-    assert acts(talk.head(2)) == []
-    assert acts(talk.pause(1))[0] == CommitTurn(2)
-
-
-def test_waste_is_counted() -> None:
-    talk = Talk()
-    talk.speech()
-    talk.pause(3)
-    talk.head(1)
-    talk.words(1, " It is red.")
-    talk.voice(1, "It is red.", samples=4_800)
-    talk.give(ToolCalled(1, "call_1", "lamp", "{}"))
-    talk.speech(2)
-    counts = talk.session.totals.counts
-    assert counts["shadows"] == counts["shadows_retracted"] == 1
-    assert (counts["wasted_voice_ms"], counts["wasted_calls"]) == (100, 1)
-    talk.pause(3)
-    talk.head(2)
-    talk.pause(3)
-    assert (counts["shadows"], counts["shadows_committed"]) == (2, 1)
 
 
 def test_the_commit_waits_for_a_late_head() -> None:
