@@ -95,7 +95,7 @@ class PacedPlayout(Playout):
         self._agenda, self._tell = agenda, tell
         self._queue: deque[tuple[int, int, bool]] = deque()  # turn, samples left, is_last
         self._sent = 0
-        self._turn = -1
+        self._turn: int = -1
         self._run = 0
         """Packets of an earlier run, flushed since, are no longer sent."""
         self._is_sending = False

@@ -148,9 +148,11 @@ class _Server(uvicorn.Server):
         self._listening = listening
         self._access = access
         self._is_hosted = is_hosted
+        pipeline = make_pipeline(settings)
+        self._pipeline = pipeline.name
         application = app(
             settings,
-            make_pipeline(settings),
+            pipeline,
             answerer(settings),
             page(),
             on_death=self._die,
@@ -189,7 +191,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and not self._is_hosted:
-            _greet(self._settings, self._listening, self._access)
+            _greet(self._settings, self._listening, self._access, self._pipeline)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -205,7 +207,10 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _greet(settings: Settings, listening: socket.socket, access: Access) -> None:
+def _greet(
+    settings: Settings, listening: socket.socket, access: Access, pipeline: str
+) -> None:
+    """`pipeline`: its own name for itself."""
     from rich.console import Console
     from rich.panel import Panel
 
@@ -216,7 +221,7 @@ def _greet(settings: Settings, listening: socket.socket, access: Access) -> None
     address = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     lines = [
         f"Open [bold]{address}[/bold] in a browser and start talking.",
-        f"It is {settings.engine.pipeline!r} that answers, to {settings.server.max_sessions} "
+        f"It is {pipeline!r} that answers, to {settings.server.max_sessions} "
         + "people at once. Ctrl+C stops it.",
     ]
     if access.needs_key:
