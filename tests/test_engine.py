@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -521,6 +522,33 @@ def test_what_the_factory_raises_is_raised_by_ready() -> None:
             await engine.ready()
         with pytest.raises(EngineDied):
             engine.open(Caller())
+        await engine.stop()
+
+    go(test)
+
+
+def test_what_the_thread_chose_is_told_and_it_chose_before_it_loaded() -> None:
+    async def test() -> None:
+        order: list[str] = []
+
+        class Choosing(WritingStepper):
+            @property
+            def chosen(self) -> dict[str, str]:
+                return {"model": "letters"}
+
+        def made() -> WritingStepper:
+            order.append(f"load on {threading.current_thread().name}")
+            return Choosing()
+
+        def settle() -> dict[str, str]:
+            order.append(f"settle on {threading.current_thread().name}")
+            return {"priority": "high"}
+
+        loop = asyncio.get_running_loop()
+        engine = ThreadedEngine(made, LevelVad, 1, loop, settle=settle, name="chooser")
+        await engine.ready()
+        assert order == ["settle on chooser", "load on chooser"]
+        assert engine.metrics.chosen == {"priority": "high", "model": "letters"}
         await engine.stop()
 
     go(test)
