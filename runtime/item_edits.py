@@ -53,6 +53,8 @@ class ItemEdits(ItemRequests):
             self._unanswered.clear()
             return self._forget("deleted", now)
         if able.history:
+            if kept.turn is not None and kept.item.get("type") == "function_call":
+                raise _cant_edit(item_id, "a function call is part of the answer that made it")
             return [EraseItem(item_id)]
         if able.revises:
             turn = kept.turn

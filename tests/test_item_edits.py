@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from realtime_fakes import ABLE, Client, error_of, kinds
@@ -9,6 +10,7 @@ from runtime_fakes import acts, told
 
 from visavis.runtime.audio_path import AudioPath
 from visavis.runtime.effects import CancelTurn, EraseItem, ForgetUtterance, RetractShadow
+from visavis.runtime.events import ToolCalled, ToolFinished
 
 
 def spoken() -> tuple[Client, str]:
@@ -76,3 +78,24 @@ def test_what_was_committed_and_not_answered_is_forgotten() -> None:
     deleted = client.send("conversation.item.delete", item_id=item_id)
     assert acts(deleted) == [RetractShadow(1), ForgetUtterance()]
     assert error_of(client.send("response.create"))["code"] == "nothing_to_answer"
+
+
+def test_a_call_stays_with_the_answer_that_made_it_and_its_output_goes() -> None:
+    client = Client(AudioPath.MESSAGES, ABLE, frozenset({"time"}))
+    client.text("what time is it")
+    client.send("response.create")
+    called = client.talk.give(ToolCalled(1, "call_1", "time", "{}"))
+    client.talk.words(1, "")
+    finished = client.talk.give(ToolFinished("call_1", "noon"))
+    call, output = (
+        next(m for m in told(effects) if m["type"] == "conversation.item.added")
+        for effects in (called, finished)
+    )
+    refused = client.send("conversation.item.delete", item_id=_id(call))
+    assert error_of(refused)["code"] == "unsupported_item_edit"
+    deleted = client.send("conversation.item.delete", item_id=_id(output))
+    assert acts(deleted) == [EraseItem(_id(output))]
+
+
+def _id(message: Mapping[str, object]) -> str:
+    return str(cast(Mapping[str, object], message["item"])["id"])
