@@ -207,9 +207,7 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _greet(
-    settings: Settings, listening: socket.socket, access: Access, pipeline: str
-) -> None:
+def _greet(settings: Settings, listening: socket.socket, access: Access, pipeline: str) -> None:
     """`pipeline`: its own name for itself."""
     from rich.console import Console
     from rich.panel import Panel
