@@ -36,7 +36,7 @@ from ..runtime.frames import (
 from ..runtime.ledger import Stamps, latencies_ms, named_stamps
 from ..runtime.protocols import Delivery
 from ..runtime.settings import EngineSettings
-from ..transports.media_threads import media_threads
+from ..transports.media_threads import Lane, media_threads
 from ..transports.opus import new_decoder, new_encoder
 from ..transports.pictures import AvPixels
 from .pictures import Scene
@@ -103,7 +103,7 @@ class _Person:
         self._slot = at.open(self._deliver)
         self._decoder, self._encoder = new_decoder(), new_encoder(BIT_RATE)
         self._in = media_threads().lane(self._hear, 50)
-        self._out = media_threads().lane(lambda packets: None, 50)
+        self._out: Lane[bytes] = media_threads().lane(lambda packets: None, 50)
         self._voice = self._dice.randbytes(2 * SPEECH)
         self._shown = scenes[0]
         self._turn = 0
@@ -247,12 +247,14 @@ async def measure(
                 tasks.create_task(work, name=f"person {number}")
         cpu, seconds = time.process_time() - cpu, clock.now() - began
         await asyncio.sleep(0.6)  # the engine's counts are told twice a second
+        dropped, climbs = (now - then for now, then in zip(_counts(at), before, strict=True))
         return Measured(
-            ms,
-            sum(person.windows for person in people),
-            seconds,
-            cpu,
-            *(now - then for now, then in zip(_counts(at), before, strict=True)),
+            ms=ms,
+            windows=sum(person.windows for person in people),
+            seconds=seconds,
+            cpu_s=cpu,
+            dropped=dropped,
+            climbs=climbs,
             failures=sum(person.failures for person in people),
         )
     finally:

@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -84,7 +85,7 @@ async def _host(settings: EngineSettings, sock: socket.socket, *, is_guest: bool
 async def _serve(
     server: EngineServer,
     settings: EngineSettings,
-    waits: list[asyncio.Task[object]],
+    waits: list[asyncio.Task[Literal[True]]],
     *,
     is_quiet: bool,
 ) -> int:

@@ -264,7 +264,7 @@ class RemoteEngine:
         if link is None:
             return
         gap = chunk.gap + self._missed.pop(slot, 0)
-        head, body = wire.audio_head(slot, chunk, gap), memoryview(chunk.pcm.view(np.uint8))
+        head, body = wire.audio_head(slot, chunk, gap), chunk.pcm.view(np.uint8).data
         if not link.write(Kind.AUDIO, head, body, spare=SPARE):
             self._unsent_chunks += 1
             self._missed[slot] = gap + len(chunk.pcm)
@@ -347,7 +347,7 @@ class RemoteEngine:
 
     def _send_picture(self, slot: Slot, frame: VideoFrame, picture: Picture) -> bool:
         """On the scaler's thread."""
-        link, body = self._link, memoryview(picture.reshape(-1))
+        link, body = self._link, picture.reshape(-1).data
         return link is not None and link.write(
             Kind.PICTURE, wire.picture_head(slot, frame), body, spare=SPARE
         )

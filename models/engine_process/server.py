@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from typing import Literal
 
 from ...runtime.errors import EngineDied, EngineFull
 from ...runtime.events import Event, StageFailed
@@ -103,9 +104,9 @@ class EngineServer:
         """Waits for the engine's end and says why; every process is told."""
         return await self.engine.ended()
 
-    async def emptied(self) -> None:
+    async def emptied(self) -> Literal[True]:
         """Waits until a process came and none is left."""
-        await self._emptied.wait()
+        return await self._emptied.wait()
 
     async def stop(self, goodbye: Goodbye | None = None) -> None:
         """End the engine; conversations and processes are told. Idempotent."""
