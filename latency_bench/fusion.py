@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,12 +221,13 @@ async def first_words(
     questions = await _questions()
     scenes = [[Scene(things).picture(tick) for tick in range(TREMOR)] for _, things, _ in QUESTIONS]
     clock = MonotonicClock()
+    loop = threading.get_native_id()
     engine = ThreadedEngine(
         lambda: open_embedded(weights, sessions),
         SileroVad,
         sessions,
         asyncio.get_running_loop(),
-        settle=lambda: settle(Wishes(priority)),
+        settle=lambda: settle(Wishes(priority), loop),
         name="fusion bench",
     )
     await engine.ready()

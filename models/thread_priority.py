@@ -26,28 +26,30 @@ class Priority(StrEnum):
     leave other work only the 5 % that Linux keeps from real-time threads."""
 
 
-def raise_priority(wanted: Priority) -> Priority:
-    """For the calling thread: what was wanted, or the next lower that the system allows."""
-    if wanted is Priority.REALTIME and _is_realtime():
+def raise_priority(wanted: Priority, thread: int | None = None) -> Priority:
+    """For the calling thread, or the one of this native id: what was wanted, or the next lower that
+    the system allows."""
+    thread = threading.get_native_id() if thread is None else thread
+    if wanted is Priority.REALTIME and _is_realtime(thread):
         return Priority.REALTIME
-    if wanted is not Priority.NORMAL and _is_nice():
+    if wanted is not Priority.NORMAL and _is_nice(thread):
         return Priority.HIGH
     return Priority.NORMAL
 
 
-def _is_realtime() -> bool:
+def _is_realtime(thread: int) -> bool:
     try:
         # Threads that this one starts shall be ordinary ones again.
         policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(threading.get_native_id(), policy, os.sched_param(REALTIME))
+        os.sched_setscheduler(thread, policy, os.sched_param(REALTIME))
     except (AttributeError, OSError):  # not Linux; not allowed
         return False
     return True
 
 
-def _is_nice() -> bool:
+def _is_nice(thread: int) -> bool:
     try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        os.setpriority(os.PRIO_PROCESS, thread, NICE)
     except (AttributeError, OSError):
         return False
     return True

@@ -46,12 +46,18 @@ class Wishes:
 
 
 def settle(
-    wishes: Wishes, wait: Callable[[float], float] | None = None
+    wishes: Wishes, beside: int | None = None, wait: Callable[[float], float] | None = None
 ) -> Mapping[str, str]:
-    """For the calling thread and its interpreter; what was chosen, for a person. `wait` measures how
-    long a thread waits for the interpreter at a switch interval, in seconds."""
+    """For the calling thread and its interpreter; what was chosen, for a person.
+
+    `beside`: native id of the event loop's thread. While that holds the interpreter this one waits, so
+    it must not lie on a busy core for long: it is raised, too, but never to real time. `wait` measures
+    how long a thread waits for the interpreter at a switch interval, in seconds.
+    """
     measure = wait or interpreter_wait_s
     chosen = {"priority": raise_priority(wishes.priority).value}
+    if beside is not None and wishes.priority is not Priority.NORMAL:
+        raise_priority(Priority.HIGH, beside)
     if wishes.switch_interval_ms > 0.0:
         sys.setswitchinterval(wishes.switch_interval_ms / 1000)
         chosen["switch interval"] = f"{wishes.switch_interval_ms:g} ms, as set"

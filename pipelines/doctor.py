@@ -277,13 +277,16 @@ def _pipeline(settings: Settings) -> Iterator[Finding]:
 
 def _engine(settings: Settings) -> Iterator[Finding]:
     """What the engine's thread would choose for itself here."""
-    from .engine_place import settle
+    from ..models import tuning
+    from ..models.thread_priority import Priority
     from .fused import stepper
 
     engine, chosen = settings.engine, dict[str, str]()
 
+    wishes = tuning.Wishes(Priority(engine.priority), engine.switch_interval_ms)
+
     def choose() -> None:
-        chosen.update(settle(engine)())
+        chosen.update(tuning.settle(wishes))
         if engine.pipeline == "fused":
             chosen.update(stepper(msgspec.structs.replace(engine, slots=1)).chosen)
 

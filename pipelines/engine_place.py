@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,12 +62,13 @@ def spotter(settings: EngineSettings) -> Callable[[int], Spotter] | None:
 
 
 def settle(settings: EngineSettings) -> Callable[[], Mapping[str, str]]:
-    """What an engine's thread does for itself before it loads anything."""
+    """What an engine's thread does for itself before it loads anything. Called on the event loop."""
     from ..models import tuning
     from ..models.thread_priority import Priority
 
     wishes = tuning.Wishes(Priority(settings.priority), settings.switch_interval_ms)
-    return lambda: tuning.settle(wishes)
+    loop = threading.get_native_id()
+    return lambda: tuning.settle(wishes, loop)
 
 
 def engine(name: str, settings: EngineSettings, clock: Clock) -> OwnedEngine:

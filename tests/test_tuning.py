@@ -43,7 +43,7 @@ def test_the_longest_interval_that_is_good_enough_is_taken(
 
 
 def test_what_is_measured_is_put_into_force_and_told() -> None:
-    chosen = settle(Wishes(NORMAL), waits(five=5.0, one=1.0))
+    chosen = settle(Wishes(NORMAL), wait=waits(five=5.0, one=1.0))
     assert sys.getswitchinterval() == pytest.approx(0.001)
     assert chosen == {
         "priority": "normal",
@@ -51,11 +51,27 @@ def test_what_is_measured_is_put_into_force_and_told() -> None:
     }
 
 
+@pytest.mark.parametrize("wanted", list(Priority))
+def test_the_event_loops_thread_is_raised_beside_it_but_not_to_real_time(
+    wanted: Priority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[tuple[Priority, int | None]] = []
+
+    def note(priority: Priority, thread: int | None = None) -> Priority:
+        raised.append((priority, thread))
+        return priority
+
+    monkeypatch.setattr(tuning, "raise_priority", note)
+    settle(Wishes(wanted), 77, waits(five=0.1))
+    loop = [] if wanted is NORMAL else [(Priority.HIGH, 77)]
+    assert raised == [(wanted, None), *loop]
+
+
 def test_what_is_set_is_not_measured() -> None:
     def never(_: float) -> float:
         raise AssertionError("there is nothing to measure")
 
-    chosen = settle(Wishes(NORMAL, switch_interval_ms=2.0), never)
+    chosen = settle(Wishes(NORMAL, switch_interval_ms=2.0), wait=never)
     assert sys.getswitchinterval() == pytest.approx(0.002)
     assert chosen["switch interval"] == "2 ms, as set"
 
