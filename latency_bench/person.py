@@ -125,7 +125,7 @@ class Person:
         _, last = body.mouth.say(self._clips[turn.voice, turn.opener, ()])
         return await _until(lambda: body.ears.first_after(last) is not None, last + ANSWER_S)
 
-    async def _until_answered(self, first: float, last: float, ears: Ears) -> bool:
+    async def _until_answered(self, first: float, last: float, ears: Ears) -> None:
         def is_over() -> bool:
             return is_answered(self._told, ears, first, last, time.monotonic())
 

@@ -24,7 +24,7 @@ from ..runtime.events import Event, Played
 from ..runtime.frame_sampler import FrameSampler
 from ..runtime.frames import HEARING_RATE, SPEAKING_RATE, WINDOW, AudioChunk, Pcm, VideoFrame
 from ..runtime.mailboxes import Bounded, Latest
-from ..runtime.protocols import Delivery
+from ..runtime.protocols import Delivery, Playout
 from ..runtime.replay import Happening, apply
 from ..runtime.scribe import Scribe
 from ..runtime.session import Session
@@ -37,8 +37,8 @@ from .endless_talk import PICTURE_S, WINDOW_S, EvenVoice, Still
 from .manners import ANSWER_S, SETTLE_S, STEP_S, is_answered, is_silent
 from .observed import Observed, Told, observe
 from .person import Record
-from .pictures import Scene
-from .script import Kind, Thing, Turn
+from .pictures import Scene, Thing
+from .script import Kind, Turn
 
 SIDE = 96
 """Of a camera picture, in pixels: as many as the model looks at."""
@@ -50,7 +50,8 @@ _FOREVER = SessionSettings(max_minutes=1e9, idle_s=1e9)
 @cache
 def _tone(samples: int) -> Pcm:
     wave = np.sin(2 * np.pi * TONE_HZ / SPEAKING_RATE * np.arange(samples))
-    return (LOUDNESS * wave).astype(np.int16)
+    tone: Pcm = (LOUDNESS * wave).astype(np.int16)
+    return tone
 
 
 class HeardLine:
@@ -104,7 +105,7 @@ class _Peer:
         self.audio: Bounded[AudioChunk] = Bounded(1)
         self.video: Latest[VideoFrame] = Latest()
         self.messages: Bounded[Mapping[str, object]] = Bounded(1)
-        self.playout = playout
+        self.playout: Playout = playout
         self.send = tell
 
     def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:

@@ -27,7 +27,8 @@ from visavis.runtime.events import (
 )
 from visavis.runtime.session import Session
 from visavis.runtime.settings import TurnSettings
-from visavis.transports.playout import PACKET_SAMPLES, Line, Packetizer
+from visavis.transports.opus import PACKET_SAMPLES
+from visavis.transports.playout import Line, Packetizer
 
 TURNS = TurnSettings(confirm_ms=736, resume_silence_ms=192)
 

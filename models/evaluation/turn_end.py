@@ -147,12 +147,15 @@ def curve(
     def judged(eager_ms: int) -> tuple[float, float]:
         return cost(lambda s: eager_ms if s.is_judged_over else max(eager_ms, patient_ms))
 
+    def alone(eager_ms: int) -> tuple[float, float]:
+        return cost(lambda _: eager_ms)
+
     return {
         "pauses": len(pauses),
         "ends": len(ends),
         "ends_answered": sum(end.is_answered for end in ends),
         "judged": [[eager, *judged(eager)] for eager in EAGER_MS],
-        "silence_alone": [[eager, *cost(lambda _, ms=eager: ms)] for eager in EAGER_MS],
+        "silence_alone": [[eager, *alone(eager)] for eager in EAGER_MS],
         "patience": [
             [patience, *_figures(pauses, ends, patient(settings, patience))]
             for patience in PATIENCE
