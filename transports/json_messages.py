@@ -117,14 +117,14 @@ def depth(message: object, enough: int) -> int:
     """Nesting depth, counted level by level without recursion, until it is more than `enough`."""
     found, level = 0, [message]
     while found <= enough:
-        nested = [value for value in level if isinstance(value, (dict, list))]
+        nested: list[object] = [value for value in level if isinstance(value, (dict, list))]
         if not nested:
             break
         level = []
         for value in nested:
             if isinstance(value, dict):
                 level.extend(cast(dict[str, object], value).values())
-            else:
+            elif isinstance(value, list):
                 level.extend(cast(list[object], value))
         found += 1
     return found

@@ -53,7 +53,7 @@ class Resampler:
         """The output that the new samples complete."""
         if self._is_same or not len(pcm):
             return pcm
-        samples = np.concatenate([self._history, pcm])  # float64: [K - 1 + N]
+        samples = np.concatenate([self._history, pcm.astype(np.float64)])  # [K - 1 + N]
         first = self._fed  # the input sample that the last window but N ends with
         self._fed += len(pcm)
         count = -(-self._fed * self._up // self._down)
