@@ -120,12 +120,13 @@ def depth(message: object, enough: int) -> int:
         nested: list[object] = [value for value in level if isinstance(value, (dict, list))]
         if not nested:
             break
-        level = []
+        below: list[object] = []
         for value in nested:
             if isinstance(value, dict):
-                level.extend(cast(dict[str, object], value).values())
+                below.extend(cast(dict[str, object], value).values())
             elif isinstance(value, list):
-                level.extend(cast(list[object], value))
+                below.extend(cast(list[object], value))
+        level = below
         found += 1
     return found
 
