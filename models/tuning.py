@@ -64,9 +64,13 @@ def settle(
     else:
         interval, waits = choose_interval(measure)
         sys.setswitchinterval(interval)
-        tried = ", ".join(f"{1000 * w:.1f} ms at {1000 * i:g}" for i, w in waits.items())
+        tried = ", ".join(f"{_told(wait_s)} at {1000 * i:g}" for i, wait_s in waits.items())
         chosen["switch interval"] = f"{1000 * interval:g} ms (waits: {tried})"
     return chosen
+
+
+def _told(wait_s: float) -> str:
+    return f"{1000 * wait_s:.1f} ms" if math.isfinite(wait_s) else "not measured"
 
 
 def choose_interval(wait: Callable[[float], float]) -> tuple[float, dict[float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 
@@ -9,7 +10,13 @@ import pytest
 
 from visavis.models import tuning
 from visavis.models.thread_priority import Priority
-from visavis.models.tuning import Wishes, choose_interval, choose_threads, interpreter_wait_s, settle
+from visavis.models.tuning import (
+    Wishes,
+    choose_interval,
+    choose_threads,
+    interpreter_wait_s,
+    settle,
+)
 
 NORMAL = Priority.NORMAL
 
@@ -65,6 +72,12 @@ def test_the_event_loops_thread_is_raised_beside_it_but_not_to_real_time(
     settle(Wishes(wanted), 77, waits(five=0.1))
     loop = [] if wanted is NORMAL else [(Priority.HIGH, 77)]
     assert raised == [(wanted, None), *loop]
+
+
+def test_where_no_other_thread_could_run_pythons_own_interval_stays() -> None:
+    chosen = settle(Wishes(NORMAL), wait=lambda _: math.inf)
+    assert sys.getswitchinterval() == pytest.approx(0.005)
+    assert "not measured at 5" in chosen["switch interval"]
 
 
 def test_what_is_set_is_not_measured() -> None:
