@@ -1,4 +1,4 @@
-"""An engine without a model: it answers at once how long it was spoken to.
+"""A model that is none: it answers at once how long it was spoken to.
 
 The same threads, voice activity detection and hand-overs as with a model, and no arithmetic: what
 a conversation measures here is the floor that no model can be below.
@@ -6,19 +6,15 @@ a conversation measures here is the floor that no model can be below.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..runtime.clock import Clock
 from ..runtime.events import Head
 from ..runtime.frames import HEARING_RATE, WINDOW
-from .engine import ThreadedEngine
 from .stepper import Pictures, Samples
-from .vad import SileroVad, Vad
 
 QUIET = 0.1
 """A window this many times less loud than the loudest of its utterance is no speech."""
@@ -104,22 +100,6 @@ class EchoStepper:
     def forget(self, slot: int) -> None:
         """Count from nothing."""
         self._ears[slot].loudness.clear()
-
-
-class EchoEngine(ThreadedEngine):
-    """The runtime's `Engine` with no model behind it, for `visavis bench talk --pipeline echo`."""
-
-    def __init__(
-        self,
-        slots: int,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        vad_factory: Callable[[int], Vad] = SileroVad,
-        clock: Clock | None = None,
-    ) -> None:
-        super().__init__(
-            lambda: EchoStepper(slots), vad_factory, slots, loop, clock=clock, name="echo"
-        )
 
 
 def _voiced_s(loudness: Sequence[float]) -> float:

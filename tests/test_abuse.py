@@ -21,8 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
 from visavis.latency_bench.nonsense import bad_message, bad_offer
-from visavis.models.echo import EchoEngine
-from visavis.pipelines import server
+from visavis.pipelines import engine_place, server
 from visavis.pipelines.access import Access, take_keys
 from visavis.pipelines.assembly import answerer
 from visavis.pipelines.engine_pipeline import EnginePipeline
@@ -77,7 +76,7 @@ def run(scenario: Scenario, limits: LimitsSettings | None = None) -> None:
     pipeline = EnginePipeline(
         "echo",
         settings,
-        lambda: EchoEngine(SLOTS, asyncio.get_running_loop(), clock=clock),
+        lambda: engine_place.engine(engine_place.ECHO, settings.engine, clock),
         Voice,  # type: ignore[arg-type]
         (),
         clock,

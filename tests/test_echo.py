@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from models_fakes import LevelVad, windows
 
-from visavis.models.echo import EchoEngine, EchoStepper
+from visavis.models.echo import EchoStepper
+from visavis.models.engine import ThreadedEngine
 from visavis.runtime.events import Event, Head, HeadReady, TokensReady
 from visavis.runtime.frames import WINDOW
 from visavis.runtime.protocols import Delivery
@@ -72,7 +73,8 @@ def test_the_engine_answers_at_once() -> None:
             if any(isinstance(event, TokensReady) and event.is_last for event in events):
                 done.set()
 
-        engine = EchoEngine(1, asyncio.get_running_loop(), vad_factory=LevelVad)
+        loop = asyncio.get_running_loop()
+        engine = ThreadedEngine(lambda: EchoStepper(1), LevelVad, 1, loop)
         await engine.ready()
         slot = engine.open(deliver)
         engine.hear(slot, windows(0, [0.9] * 60))
