@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..runtime.settings import AudioSettings, Settings, VisionSettings, load
 from ..runtime.tools import BUILTIN
 from .assembly import PIPELINE, make_pipeline
 from .brains import Answering, Brain, FunctionBrain
+from .loaded_pipeline import LoadedPipeline, on_a_thread
 from .pipeline import Pipeline
 from .tailored import Tailored
 from .toolbox import Tool, Toolbox
@@ -81,7 +81,7 @@ class Agent:
         self._gate = gate
         self._sampler = sampler
         self._instructions = instructions
-        self._host: _Host | None = None
+        self._host: LoadedPipeline | None = None
         self._loading = asyncio.Lock()
         if voice is not None:
             self._settings = _with(self._settings, "voice", engine=self._register_voice(voice))
@@ -139,7 +139,7 @@ class Agent:
 
     async def serve(self, host: str | None = None, port: int | None = None) -> str:
         """As `server`, then run it until it is cancelled or the pipeline dies; returns why."""
-        server = await _on_a_thread(lambda: self.server(host, port))
+        server = await on_a_thread(lambda: self.server(host, port))
         running = asyncio.get_running_loop().create_task(server.run(), name="server")
         try:
             return await asyncio.shield(running)
@@ -280,67 +280,13 @@ class Agent:
     async def _loaded_pipeline(self) -> Pipeline:
         async with self._loading:
             if self._host is None:
-                pipeline = await _on_a_thread(lambda: self.build(self._settings, self._clock))
-                host = _Host(pipeline)
+                pipeline = await on_a_thread(lambda: self.build(self._settings, self._clock))
+                host = LoadedPipeline(pipeline)
                 await host.load()
                 self._host = host
         if self._host.why is not None:
             raise EngineDied(f"the agent can't answer any more ({self._host.why}): make a new one")
         return self._host.pipeline
-
-
-class _Host:
-    """A loaded pipeline, and whether it still lives."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
-        self.why: str | None = None
-        self._watcher: asyncio.Task[None] | None = None
-
-    async def load(self) -> None:
-        try:
-            await self.pipeline.load()
-        except BaseException:
-            await self.pipeline.close()
-            raise
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(), name="pipeline")
-
-    async def _watch(self) -> None:
-        self.why = await self.pipeline.ended()
-
-    async def close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
-        await self.pipeline.close()
-
-
-R = TypeVar("R")
-
-
-async def _on_a_thread(work: Callable[[], R]) -> R:
-    """Importing and reading files would be heard by whoever else talks on this loop."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[R] = loop.create_future()
-
-    def settle(result: R | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # noqa: BLE001 - whatever it was, who waits must hear of it
-            loop.call_soon_threadsafe(settle, None, error)
-        else:
-            loop.call_soon_threadsafe(settle, result, None)
-
-    threading.Thread(target=run, name="agent is made", daemon=True).start()
-    return await done
 
 
 def _loaded(settings: Settings | Mapping[str, object] | Path | None) -> Settings:

@@ -61,7 +61,8 @@ class Layers:
 
     def _words(self, start: int, count: int) -> Floats:
         logits = np.zeros((count, len(LEXICON)), np.float32)
-        for row, since in enumerate(self.since[start : start + count].tolist()):
+        sinces: list[int] = self.since[start : start + count].tolist()
+        for row, since in enumerate(sinces):
             word = self.script[since] if 0 <= since < len(self.script) else END
             logits[row, word] = 20.0
         return logits
