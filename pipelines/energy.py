@@ -130,4 +130,3 @@ def machine_busy_s(stat: Path = _STAT) -> float:
     fields = stat.read_text().splitlines()[0].split()
     ticks = [int(field) for field in fields[1:9]]  # user nice system idle iowait irq softirq steal
     return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
-

@@ -290,9 +290,7 @@ class SessionState:
                 if totals is not None:
                     totals.count("energy_mj_estimate", round(draft.energy.joules * 1000))
         response_id = draft.teller.response_id if draft.teller is not None else ""
-        ledger = messages.turn_ledger(
-            draft.turn, response_id, told, stages, counts, draft.energy
-        )
+        ledger = messages.turn_ledger(draft.turn, response_id, told, stages, counts, draft.energy)
         return [Emit(ledger)]
 
     def picture_judged(self, reason: str) -> None:

@@ -414,9 +414,7 @@ def test_a_batch_that_does_not_fit_the_memory_is_made_in_parts_and_nobody_new_is
     assert bench.metrics.failures == 0 and bench.metrics.exhausted == 1
     assert bench.metrics.rung == Rung.REFUSE
     assert bench.events(ONE, LoadChanged) == [
-        LoadChanged(
-            4, "new conversations are refused", "refuse", "the device's memory ran out"
-        )
+        LoadChanged(4, "new conversations are refused", "refuse", "the device's memory ran out")
     ]
 
 
