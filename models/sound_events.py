@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .sound_features import BLOCK, COLUMN, HOP, QUIET_DB, Floats, describe, summarise
+from .sound_features import BLOCK, COLUMN, HOP, QUIET_DB, Doubles, Floats, describe, summarise
 
 OPENS_DB = 7.0
 """Over the floor: a sound begins."""
@@ -40,6 +40,7 @@ LEAD = 3
 AT_ONCE = 16
 """Frames described together: a step of the engine's thread stays short."""
 _HOP_BLOCKS = HOP // BLOCK
+_EDGE = 4  # blocks of a rise or a fall
 _SILENCE = 10 ** (QUIET_DB / 10)
 _FALLS, _RISES, _RISES_OPEN = 0.3, 0.06, 0.02
 
@@ -47,13 +48,15 @@ _FALLS, _RISES, _RISES_OPEN = 0.3, 0.06, 0.02
 @dataclass(frozen=True, slots=True)
 class Event:
     """A sound that is over: its pts, how loud it was at most (dB of full scale), its pitch as its
-    strongest tone and as a voice's, in semitones, and its summary."""
+    strongest tone and as a voice's, in semitones, how much its envelope moves from block to block,
+    and its summary."""
 
     start_pts: int
     end_pts: int
     level_db: float
     tone: float
     voice: float
+    ripple_db: float
     summary: Floats
 
 
@@ -190,8 +193,14 @@ class EventCutter:
             float(blocks.max()),
             float(np.median(described[core, COLUMN.pitch])),
             float(np.median(described[core, COLUMN.voice])),
+            _ripple(blocks[LEAD * _HOP_BLOCKS :]),
             summarise(described, levels, blocks, sound.before_db, sound.busy, sound.floor_db),
         )
+
+
+def _ripple(blocks: Doubles) -> float:
+    inner = blocks[_EDGE : len(blocks) - _EDGE]
+    return float(np.abs(np.diff(inner)).mean()) if len(inner) > _EDGE else 0.0
 
 
 def _db(power: float) -> float:

@@ -36,6 +36,7 @@ _WIDE = np.arange(-_LOBE - 1, _LOBE + 2)
 _HANN: Floats = np.hanning(FRAME + 1)[:FRAME].astype(np.float32)
 _EDGES = np.array([3, 10, 19, 38, 77, 128, 240])  # 94, 300, 600, 1,200, 2,400, 4,000, 7,500 Hz
 _LAGS = slice(32, 201)  # 500 … 80 Hz
+_HALF = 0.9
 _TEETH: Floats = np.arange(1, 9, dtype=np.float32)
 _FADES: Floats = (
     np.fft.irfft(np.abs(np.fft.rfft(_HANN)) ** 2)[_LAGS] / np.square(_HANN).sum()
@@ -97,6 +98,10 @@ def describe(frames: Floats) -> Floats:
     lagged = np.fft.irfft(power, FRAME)[:, : _LAGS.stop]
     alike = lagged[:, _LAGS] / (_FADES * lagged[:, :1])  # [R, lags]
     best = alike.argmax(axis=1)
+    # Twice a period is as alike as one: the half is believed where it is nearly so.
+    half = np.maximum((best + _LAGS.start) // 2 - _LAGS.start, 0)
+    is_half = alike[rows, half] > _HALF * alike[rows, best]
+    best = np.where(is_half & (best >= _LAGS.start), half, best)
     made[:, COLUMN.periodic] = np.minimum(np.maximum(alike[rows, best], 0.0), 1.2)
     first = (HEARING_RATE / (best + _LAGS.start) / _BIN_HZ).astype(np.float32)  # its bin
     made[:, COLUMN.voice] = _semitones(first)

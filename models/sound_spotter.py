@@ -41,6 +41,14 @@ PAUSE: Final = HEARING_RATE // 8
 """Samples that a whistle or a hum may seem to pause."""
 NEAR: Final = 4.0
 """Semitones that its pitch may have moved then."""
+PAIR: Final = 0.04
+"""Share of the power in a second tone from which a beep is none, unless it is a harmonic."""
+HARMONIC: Final = 0.06
+"""How far from a whole number the ratio of a harmonic may seem to be."""
+BEATS_DB: Final = 2.5
+"""Mean change from 4 ms to 4 ms in the middle of a tone from which it is two that beat."""
+
+_SECOND, _OFF = NAMES.index("second"), NAMES.index("off")
 
 _TENSORS: Final = ("mean", "scale", "weight1", "bias1", "weight2", "bias2", "threshold")
 
@@ -108,12 +116,15 @@ class SoundNetwork:
         return found
 
     def name(self, summary: Floats) -> SoundKind | None:
-        """What it was, where that is sure enough."""
-        chances = self.chances(summary[None])[0]
-        best = int(chances.argmax())
-        if best == 0 or chances[best] < self._tensors["threshold"][best]:
-            return None
-        return KINDS[best - 1]
+        """What it was, where it surely was something."""
+        (best,), (sure,) = likeliest(self.chances(summary[None]))
+        return KINDS[best - 1] if sure >= self._tensors["threshold"][best] else None
+
+
+def likeliest(chances: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Chances [B, len(CLASSES)] -> the likeliest kind of each, a place in `CLASSES`, and the chance
+    that it is a sound at all: a beep that could be a whistle is no less of a sound."""
+    return 1 + chances[:, 1:].argmax(axis=1), 1 - chances[:, 0]
 
 
 def sound_of(event: Event, kind: SoundKind) -> Sound:
@@ -136,7 +147,7 @@ class SoundNamer:
     def name(self, event: Event) -> Sound | None:
         """None for what is nothing, and for what is still the sound before it."""
         kind = self._network.name(event.summary)
-        if kind is None:
+        if kind is None or (kind is SoundKind.BEEP and _is_pair(event)):
             return None
         last, self._last = self._last, (event, kind)
         if last is not None and _goes_on(*last, event, kind):
@@ -146,6 +157,13 @@ class SoundNamer:
     def reset(self) -> None:
         """A new conversation."""
         self._last = None
+
+
+def _is_pair(event: Event) -> bool:
+    """Two tones at once, as of a telephone's keys and lines: a second one that is no harmonic, or two
+    so close that they beat."""
+    second, off = event.summary[_SECOND], event.summary[_OFF]
+    return bool(second > PAIR and off > HARMONIC) or event.ripple_db > BEATS_DB
 
 
 def _goes_on(last: Event, last_kind: SoundKind, event: Event, kind: SoundKind) -> bool:

@@ -179,7 +179,7 @@ def event(kind_at: int, start_s: float, length_s: float, level_db: float, pitch:
     summary = np.zeros(len(NAMES), np.float32)
     summary[0] = kind_at
     start = int(start_s * RATE)
-    return Event(start, start + int(length_s * RATE), level_db, pitch, pitch, summary)
+    return Event(start, start + int(length_s * RATE), level_db, pitch, pitch, 0.5, summary)
 
 
 class ByFirst(SoundNetwork):

@@ -228,7 +228,7 @@ def any_line(random: Random) -> Line:
     """A line to train on."""
     draw = random.random()
     return Line(
-        snr_db=float(random.uniform(8, 35)) if random.random() < 0.75 else np.inf,
+        snr_db=float(8 + 27 * random.random() ** 2) if random.random() < 0.8 else np.inf,
         room_s=float(random.uniform(0.1, 0.7)) if random.random() < 0.6 else 0.0,
         telephone=draw < 0.25,
         opus=0.25 <= draw < 0.4,

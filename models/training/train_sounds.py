@@ -4,8 +4,8 @@
 
 Recordings are made from seeds (`make_sounds`), the speech among them is that of the pool of
 questions. What the spotter cuts out of them is labelled by what was put in; a network with one
-hidden layer learns to name it. A kind is only ever named above a threshold that keeps false alarms
-on recordings not trained on below `FALSE_ALARMS`.
+hidden layer learns to name it. A kind is named above the chance that keeps false alarms on recordings
+not trained on below `FALSE_ALARMS`, or above `MOST_SURE` where that would ask for more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,14 @@ from rich.progress import track
 from ...runtime.sounds import Sound, SoundKind
 from ..sound_events import Event
 from ..sound_features import NAMES, Floats
-from ..sound_spotter import CLASSES, KINDS, SHIPPED, events_in
+from ..sound_spotter import (
+    CLASSES,
+    KINDS,
+    SHIPPED,
+    SoundNetwork,
+    events_in,
+    likeliest,
+)
 from . import make_sounds, make_speech
 from .dsp import RATE, Random, from_int16, level
 from .make_sounds import Clip
@@ -35,6 +42,9 @@ FALSE_ALARMS = 0.0004
 """Of events that are nothing, the share that a kind may take."""
 LEAST_SURE = 0.6
 """No kind is named below this chance."""
+MOST_SURE = 0.75
+"""A kind is named from here on whatever that costs: in a conversation, what is heard over speech is left
+out anyway, and a sound missed is a wrong count."""
 _NOTHING_WEIGHT = 3.0
 
 Labels = npt.NDArray[np.intp]
@@ -165,22 +175,19 @@ def fit(data: Examples, seed: int, steps: int = 6000) -> dict[str, Floats]:
 
 def chances_of(tensors: dict[str, Floats], summaries: Floats) -> Floats:
     """Of each class, by a network that has no thresholds yet."""
-    from ..sound_spotter import SoundNetwork
-
     whole = {**tensors, "threshold": np.ones(len(CLASSES), np.float32)}
     return SoundNetwork(whole, "the network in training").chances(summaries)
 
 
 def thresholds(tensors: dict[str, Floats], data: Examples) -> Floats:
-    """The lowest chance from which each kind may be named."""
-    chances = chances_of(tensors, data.summaries)
-    nothing = chances[data.labels == 0]
+    """The lowest chance of being a sound from which each kind may be named."""
+    best, sure = likeliest(chances_of(tensors, data.summaries[data.labels == 0]))
     found = np.full(len(CLASSES), LEAST_SURE, np.float32)
-    allowed = int(FALSE_ALARMS * len(nothing))
+    allowed = int(FALSE_ALARMS * len(best))
     for kind in range(1, len(CLASSES)):
-        taken = np.sort(nothing[nothing.argmax(axis=1) == kind, kind])[::-1]
+        taken = np.sort(sure[best == kind])[::-1]
         if len(taken) > allowed:
-            found[kind] = min(0.98, max(LEAST_SURE, float(taken[allowed]) + 1e-3))
+            found[kind] = min(MOST_SURE, max(LEAST_SURE, float(taken[allowed]) + 1e-3))
     return found
 
 
@@ -214,10 +221,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     learned, judged = parts
     tensors = fit(learned, options.seed)
     tensors["threshold"] = thresholds(tensors, judged)
-    chances = chances_of(tensors, judged.summaries)
-    named = chances.argmax(axis=1)
-    sure = chances[np.arange(len(named)), named] >= tensors["threshold"][named]
-    named = np.where((named > 0) & sure, named, 0)
+    best, sure = likeliest(chances_of(tensors, judged.summaries))
+    named = np.where(sure >= tensors["threshold"][best], best, 0)
     for kind, name in enumerate(CLASSES):
         row = np.bincount(named[judged.labels == kind], minlength=len(CLASSES))
         print(f"{name:8} {row.tolist()} from {tensors['threshold'][kind]:.3f}")
