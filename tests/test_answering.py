@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from embedded_fakes import Dictated, networks, picture, rest, say, see, weights
 
-from visavis.models.answering import Heads
+from visavis.models.answering import Answer, Decoder, Heads
 from visavis.models.config import Kind
+from visavis.models.context import Context
 from visavis.models.embedded import Embedded, Habits
 from visavis.models.hedging import FACTS, Hedging
 from visavis.models.lexicon import ASK, END, MARKS, MAYBE, NOTE, SILENT, WAIT, Lexicon
 from visavis.models.networks import Floats
 from visavis.models.positions import PositionCache
 from visavis.models.tool_words import ToolWords
+from visavis.models.window import What
 from visavis.runtime.events import Head
 
 FILE = weights()
@@ -120,6 +124,47 @@ def test_a_hedge_is_of_the_word_behind_it_and_costs_no_certainty() -> None:
         if is_last:
             break
     assert 0.0 < one.certainty(0) <= 1.0
+
+
+class Scripted:
+    """A cache whose passes give these words: drafted ones, then those of the full depth with their
+    chances."""
+
+    def __init__(self, drafts: list[int], full: list[tuple[int, float]]) -> None:
+        self.used = 10
+        self._drafts, self._full = drafts, full
+
+    def take(self, x: Floats) -> Floats:
+        self.used += 1
+        return logits_of(self._drafts.pop(0), 0.9)[None]
+
+    def fill(self) -> Floats:
+        return np.stack([logits_of(word, chance) for word, chance in self._full])
+
+    def cut(self, length: int) -> None:
+        self.used = length
+
+
+def logits_of(word: int, chance: float) -> Floats:
+    """Logits in which a word has this chance, and the rest share what is left."""
+    found = np.full(len(LEXICON), np.log((1 - chance) / (len(LEXICON) - 1)), np.float32)
+    found[word] = np.log(chance)
+    return found
+
+
+def test_a_drafted_maybe_is_the_only_one_of_its_answer() -> None:
+    """The draft foresaw the hedge, so the words behind it are verified in the same pass."""
+    facts = [at for at, word in enumerate(LEXICON.words) if word.lower() in FACTS][:2]
+    entries = model(Habits())._entries  # pyright: ignore[reportPrivateUsage]
+    decoder = Decoder(entries, LEXICON, Hedging(LEXICON, 0.5))
+    full = [(facts[0], 0.3), (facts[1], 0.3), (END, 0.9)]
+    cache = Scripted([MAYBE_WORD, facts[1], END], full)
+    context = SimpleNamespace(cache=cache, log=[])
+    ask = entries.mark(ASK, What.SAID, 0)
+    answer = Answer(0, 0, ask, said=[facts[0]])
+    said = [decoder.next(cast(Context, context), answer) for _ in range(3)]
+    assert said == [MAYBE_WORD, facts[1], END]
+    assert (answer.is_hedged, answer.accepted) == (True, 3)
 
 
 # Drafts in a step of their own ----------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from models_fakes import LevelVad, WritingStepper, picture, windows
 
 from visavis.models.hearing import HearingSettings
@@ -48,7 +49,14 @@ ONE, TWO = Slot(0, 1), Slot(1, 1)
 class Bench:
     """A worker whose ticks the test calls."""
 
-    def __init__(self, words: int = 3, stepper: WritingStepper | None = None) -> None:
+    def __init__(
+        self,
+        words: int = 3,
+        stepper: WritingStepper | None = None,
+        computing: float = 1.0,
+        grace_s: float = 0.05,
+    ) -> None:
+        """`computing`: the share of the time that the thread computes; else others have its core."""
         self.stepper = stepper or WritingStepper(words=words)
         self.vad = LevelVad(4)
         self.inbox: Inbox[Order] = Inbox(200)
@@ -64,8 +72,8 @@ class Bench:
             HearingSettings(),
             self.metrics,
             self.posts.append,
-            LadderSettings(window_s=1.0, up_windows=1, down_windows=2),
-            busy=self.clock.now,
+            LadderSettings(window_s=1.0, up_windows=1, down_windows=2, grace_s=grace_s),
+            busy=lambda: computing * self.clock.now(),
         )
         self.worker.load()
         self.order(Open(ONE), Open(TWO))
@@ -472,6 +480,20 @@ def under_pressure(rung: Rung) -> Bench:
     stepper.clock = None
     bench.all()
     return bench
+
+
+@pytest.mark.parametrize(("computing", "climbs"), [(1.0, 1), (0.25, 0)])
+def test_a_core_that_others_keep_busy_is_no_pressure(computing: float, climbs: int) -> None:
+    """Steps of 40 ms for more than a second, and nothing counts as late."""
+    stepper = Slow(words=10**6)
+    stepper.seconds = 0.04
+    bench = Bench(stepper=stepper, computing=computing, grace_s=60.0)
+    stepper.clock = bench.clock
+    bench.start(TWO, 1)
+    bench.order(Commit(TWO, 1))
+    assert bench.tick(30).count("next") >= 30
+    assert bench.metrics.climbs == climbs
+    assert bench.metrics.busy_s == pytest.approx(computing * 0.04 * stepper.names().count("next"))
 
 
 def test_pressure_is_told_to_everybody_rung_by_rung_and_so_is_its_end() -> None:
