@@ -52,8 +52,14 @@ def test_a_model_that_talks_random_words_is_told() -> None:
 def test_what_the_engine_would_choose_is_told_and_nothing_stays_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("visavis.models.tuning.interpreter_wait_s", lambda _: 0.0004)
-    monkeypatch.setattr("visavis.models.tuning.raise_priority", lambda _: Priority.NORMAL)
+    def quick(_: float) -> float:
+        return 0.0004
+
+    def refused(_: Priority) -> Priority:
+        return Priority.NORMAL
+
+    monkeypatch.setattr("visavis.models.tuning.interpreter_wait_s", quick)
+    monkeypatch.setattr("visavis.models.tuning.raise_priority", refused)
     before = sys.getswitchinterval()
     (told,) = _engine(Settings(engine=EngineSettings(threads=1, switch_interval_ms=2)))
     assert sys.getswitchinterval() == before
