@@ -106,7 +106,10 @@ class _Peer:
         self.video: Latest[VideoFrame] = Latest()
         self.messages: Bounded[Mapping[str, object]] = Bounded(1)
         self.playout: Playout = playout
-        self.send = tell
+        self._tell = tell
+
+    def send(self, message: Mapping[str, object]) -> None:
+        self._tell(message)
 
     def set_played(self, played: Callable[[int, int, bool, float], None]) -> None:
         """Nothing: the line was given whom to tell."""

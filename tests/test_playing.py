@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
 from runtime_fakes import Talk, acts, told
 
 from visavis.runtime.audio_path import AudioPath
@@ -29,11 +32,10 @@ def test_inside_messages_the_client_says_how_far_it_came() -> None:
     talk = Talk(path=AudioPath.MESSAGES)
     turn = talk.answering(" It is red.")
     (added,) = [m for m in told(talk.effects) if m["type"] == "response.output_item.added"]
-    item = added["item"]
-    assert isinstance(item, dict)
+    item_id = str(cast("Mapping[str, object]", added["item"])["id"])  # as messages make it
     talk.give(PlaybackReported("another item", 900))
     assert talk.session.playback.played_samples(turn) == 0
-    talk.give(PlaybackReported(str(item["id"]), 500))
+    talk.give(PlaybackReported(item_id, 500))
     assert talk.session.playback.played_samples(turn) == 24_000
-    talk.give(PlaybackReported(str(item["id"]), 9_000))
+    talk.give(PlaybackReported(item_id, 9_000))
     assert talk.session.playback.played_samples(turn) == 48_000

@@ -181,7 +181,7 @@ def _tuned(
     """The settings with the shortest median (then mean) delay that cut into at most `MOST_CUT` of the
     pauses; None where none do."""
     tried = [
-        (*_figures(pauses, ends, one)[::-1], one)
+        (_figures(pauses, ends, one), one)
         for eager in TUNED_EAGER_MS
         for unsure in TUNED_UNSURE_MS
         for sure in TUNED_SURE
@@ -191,10 +191,11 @@ def _tuned(
             )
         ]
     ]
-    good = [one for one in tried if one[2] <= MOST_CUT]
+    good = [(figures, one) for figures, one in tried if figures[0] <= MOST_CUT]
     if not good:
         return None
-    middle, mean, cut, best = min(good, key=lambda one: one[:3])
+    # The shortest median delay, then the shortest mean, then the fewest cut-ins.
+    (cut, mean, middle), best = min(good, key=lambda one: one[0][::-1])
     return {
         "eager_silence_ms": best.eager_silence_ms,
         "unsure_silence_ms": best.unsure_silence_ms,
