@@ -40,7 +40,8 @@ def receive(sock: socket.socket) -> tuple[Message | None, list[int]]:
     try:
         try:
             data, descriptors, _, _ = socket.recv_fds(sock, MAX_MESSAGE, MAX_DESCRIPTORS)
-        except ConnectionResetError:  # it left something of ours unread; what it sent is still there
+        except ConnectionResetError:
+            # It left something of ours unread; what it sent is still there.
             data, descriptors, _, _ = socket.recv_fds(sock, MAX_MESSAGE, MAX_DESCRIPTORS)
     except ConnectionError:
         return None, []
