@@ -13,7 +13,7 @@ from visavis.models.config import NANO
 from visavis.models.lexicon import ASK, END, NOTE, SILENT, WAIT, Lexicon
 from visavis.models.spelling import unspell
 from visavis.models.training.heard import HeardPool
-from visavis.models.training.intents import WORLDLY, Intent, question_words
+from visavis.models.training.intents import VISUAL, Intent, question_words
 from visavis.models.training.stories import IGNORED, Stories, Story, misheard
 from visavis.models.training.train_vision import Pictures
 from visavis.models.training.wording import ANSWER_WORDS
@@ -81,7 +81,7 @@ def test_a_question_points_at_the_middles_of_what_it_is_about(pictures: Pictures
         story = writer.write(3)
         for asked in story.asked:
             before = [(start, image) for start, image in story.pictures if start < asked.at]
-            if not asked.relevant or asked.intent.family in WORLDLY:
+            if not asked.relevant or asked.intent.family not in VISUAL:
                 continue
             start, image = before[-1]
             scene = pictures.scenes[image]

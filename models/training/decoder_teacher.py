@@ -113,7 +113,7 @@ class DecoderTeacher(nn.Module):
         goals: list[tuple[int, int]] = []  # line, position
         for row, one in asked:
             # Things named one after another are looked at in turn, all of them only at the beginning.
-            is_list = one.intent.family in ("describe", "colour", "shape") and len(one.relevant) > 1
+            is_list = bool(one.listed) and len(one.relevant) > 1
             turns = {at: one.relevant for at in range(one.at, one.at + 1 if is_list else one.end)}
             if is_list:
                 turns |= dict(one.listed)

@@ -26,7 +26,7 @@ from .replies import Exchange, listing, matching
 from .scenes import COLORS, PLACES, SHAPES, Item, Scene
 from .scenes import LETTERS as CAPITALS
 from .train_vision import Pictures
-from .wording import DIGITS, tokenize
+from .wording import BELONGINGS, DIGITS, SINGULAR, tokenize
 from .words import COMMON_WORDS
 from .world import Sound, World, is_memorable, note_words, sound_words
 
@@ -171,6 +171,26 @@ class About:
     things: tuple[Item, ...] = ()
     relevant: tuple[int, ...] = ()
     listed: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+
+_NAMED = frozenset((*DIGITS, *BELONGINGS))
+"""Words of a question that its answer says again."""
+
+
+def copied(
+    words: Sequence[str], source: Sequence[tuple[int, str]]
+) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Of an answer that says again what stands somewhere: the place of each such word in it, and the
+    position where it stands, in order."""
+    found: list[tuple[int, tuple[int, ...]]] = []
+    behind = -1
+    for place, word in enumerate(words):
+        name = SINGULAR.get(word, word)
+        there = [at for at, other in source if other == name]
+        if there:
+            behind = next((at for at in there if at > behind), there[0])
+            found.append((place, (behind,)))
+    return tuple(found)
 
 
 RECALLED = tuple(sorted(WORLDLY - {"follow-up", "sure"}))
@@ -379,6 +399,7 @@ class Stories:
                 for sound in world.sounds:
                     if sound.during == len(world.before):
                         self._sound(story, sound)
+            begun = story.length
             # What is unfinished or not for the agent leaves the cache again: it only comes last.
             unfinished = bool(asked.answer) and turn == exchanges - 1 and rng.random() < 0.5
             words, truth = self._by_ear(heard), asking.said.split()
@@ -403,7 +424,8 @@ class Stories:
                 story.ask(0, asking.intent)
                 story.word(ASK, SILENT)
                 return story
-            world = self._answer(story, asking, world, image)
+            known = [(at, word) for at, word in story.spelt if at >= begun]
+            world = self._answer(story, asking, world, image, known)
             if image is not None and not story.is_noted and rng.random() < 0.4:
                 story.is_noted = True
                 self._write_down(story, self.pictures.scenes[image], is_seen=True)
@@ -418,12 +440,19 @@ class Stories:
             return heard.words_understood()
         return heard.words()
 
-    def _answer(self, story: Story, asking: Asking, world: World, image: int | None) -> World:
+    def _answer(
+        self,
+        story: Story,
+        asking: Asking,
+        world: World,
+        image: int | None,
+        asked: Sequence[tuple[int, str]],
+    ) -> World:
         """The answer is said; the world as it is then."""
         words, intent = tokenize(asking.exchange.answer), asking.intent
         meant = followed(intent, world) if intent.family == "follow-up" else intent
         hedged = False
-        about = self._about(story, words, intent, meant or intent, world, image)
+        about = self._about(story, words, intent, meant or intent, world, image, asked)
         if len(about.listed) < 2 and self.rng.random() < 0.06:
             facts = [
                 at for at, word in enumerate(words) if word.lower() in _FACTS or word in _FACTS
@@ -446,10 +475,18 @@ class Stories:
         meant: Intent,
         world: World,
         image: int | None,
+        asked: Sequence[tuple[int, str]],
     ) -> About:
-        """What the question is about whose mark comes next, and where that is."""
+        """What the question is about whose mark comes next, and where that is. `asked`: its words and
+        their positions, where they are known."""
         if intent.family in ("memory", "motion", "change", "sound", "both"):
-            return About((), tuple(self._recalled(story, intent, world)))
+            where = self._recalled(story, intent, world)
+            said = {at: self.lexicon.words[index] for at, index in story.words}
+            source = [(at, said[at]) for at in where if at in said]
+            return About((), tuple(where), copied(words, source))
+        if intent.family in ("repeat", "sum", "tool") and asked:
+            named = [(at, word) for at, word in asked if word in _NAMED]
+            return About((), tuple(at for at, _ in named), copied(words, named))
         scene = self._scene(image)
         if scene is None or not story.pictures:
             return About()
