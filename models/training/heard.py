@@ -103,10 +103,11 @@ class HeardPool:
     def draw(self, rng: random.Random, families: Collection[str] = ()) -> Heard | None:
         """Any utterance (of these families); None where there is none. What was not understood comes
         seldom: its right answer could only be guessed."""
-        for _ in range(4):
-            found = self._any(rng, families)
+        found = self._any(rng, families)
+        for _ in range(3):
             if found is None or id(found) not in self.unclear or rng.random() > UNDERSTOOD:
-                return found
+                break
+            found = self._any(rng, families)
         return found
 
     def _any(self, rng: random.Random, families: Collection[str]) -> Heard | None:

@@ -281,8 +281,8 @@ def _opening(
         if intent.shape is not None and not _shows(intent.shape, [*before, scene]):
             return None
         during = rng.randrange(len(before) + 1)
-        kind = intent.name if rng.random() < 0.92 else None
-        return World(scene, tuple(before), (random_sound(rng, during, kind),))
+        named = intent.name if rng.random() < 0.92 else None
+        return World(scene, tuple(before), (random_sound(rng, during, named),))
     return World(scene, tuple(before))
 
 

@@ -10,23 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..lexicon import DATE, RECALL, REMEMBER, TIME
 from .intents import VISUAL, Intent
 from .phrasings import PLACE_FORMS
 from .scenes import COLORS, SHAPES, Item, Scene, items_at, place_of
 from .wording import (
     ABILITY,
     BEYOND,
-    DATE,
     DIGITS,
     GOODBYE,
     GREETING,
     NOTHING,
     NUMBERS,
-    RECALL,
-    REMEMBER,
     SINGULAR,
     THANKS,
-    TIME,
     a,
     join,
     plural,
@@ -285,10 +282,10 @@ def _comparison(intent: Intent, scene: Scene) -> Fact | None:
     if len(one) != 1:
         return None
     topic = intent.topic.removeprefix("what ")
-    holds = [(_is_beside(topic, item, one[0]), item) for item in scene.items if item != one[0]]
-    if any(is_so is None for is_so, _ in holds):
+    around = [(_is_beside(topic, item, one[0]), item) for item in scene.items if item != one[0]]
+    if any(is_so is None for is_so, _ in around):
         return None
-    there = [item for is_so, item in holds if is_so]
+    there = [item for is_so, item in around if is_so]
     if not there:
         return NOTHING, "nothing"
     return thing_answer(there[0]) if len(there) == 1 else None

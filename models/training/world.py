@@ -3,6 +3,7 @@ question. Facts only; how they are answered is in `recalling`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .intents import Intent
@@ -39,7 +40,7 @@ def is_memorable(scene: Scene | None) -> bool:
     return scene is not None and bool(scene.items or scene.card)
 
 
-def by_reading(items: tuple[Item, ...] | list[Item]) -> list[Item]:
+def by_reading(items: Sequence[Item]) -> list[Item]:
     """Left to right, and top to bottom where two are in the same column."""
     return sorted(items, key=lambda item: (round(item.x * 8), item.y))
 
