@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .sound_features import BLOCK, COLUMN, HOP, QUIET_DB, Doubles, Floats, describe, summarise
+from .sound_features import (
+    BLOCK,
+    COLUMN,
+    HOP,
+    QUIET_DB,
+    Doubles,
+    Floats,
+    describe,
+    median,
+    summarise,
+)
 
 OPENS_DB = 7.0
 """Over the floor: a sound begins."""
@@ -191,8 +201,8 @@ class EventCutter:
             max(0, start_pts),
             start_pts + kept * HOP,
             float(blocks.max()),
-            float(np.median(described[core, COLUMN.pitch])),
-            float(np.median(described[core, COLUMN.voice])),
+            median(described[core, COLUMN.pitch]),
+            median(described[core, COLUMN.voice]),
             _ripple(blocks[LEAD * _HOP_BLOCKS :]),
             summarise(described, levels, blocks, sound.before_db, sound.busy, sound.floor_db),
         )

@@ -88,7 +88,7 @@ class Score:
         return {
             "kinds": kinds,
             "level": share(self.loudness),
-            "confusion": {name: dict(row) for name, row in self.confusion.items()},
+            "confusion": {name: dict(row) for name, row in self.confusion.items() if row},
         }
 
 
