@@ -15,7 +15,7 @@ from .settings import TurnSettings
 
 COMMANDS = frozenset({"no", "stop", "wait"})
 """Short words that interrupt whatever else was understood."""
-SYLLABLE = 3
+SYLLABLE = 4
 """Letters that a sign of another script counts for."""
 MOST_PAUSES = 3
 """Stops for nothing after which more voice is not asked for any more."""

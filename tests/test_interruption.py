@@ -18,7 +18,7 @@ def test_words_that_say_something_are_a_turn_at_once(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mhm", "Uh-huh.", "yeah, right", "I see", "r", "at the", "home"]
+    "text", ["", "mhm", "Uh-huh.", "yeah, right", "I see", "r", "at the", "of heart"]
 )
 def test_a_nod_or_what_noise_is_taken_for_waits_and_is_nothing(text: str) -> None:
     assert verdict(text, 400, 0, TURNS) is Verdict.OPEN
@@ -34,7 +34,7 @@ def test_a_long_voice_is_a_turn_and_a_long_nod_has_twice_as_long() -> None:
 
 
 def test_what_a_listener_says_is_a_setting() -> None:
-    german = TurnSettings(back_channels=("genau",))
+    german = TurnSettings(back_channels=("genau",), telling_letters=6)
     assert verdict("genau", 200, 0, german) is Verdict.OPEN
     assert verdict("exactly", 200, 0, german) is Verdict.TURN
 

@@ -60,16 +60,16 @@ class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
             "less, words that are no back-channel end it; else it plays on where it stopped.",
             ge=32,
         ),
-    ] = 736
+    ] = 896
     telling_letters: Annotated[
         int,
         Meta(
             description="Letters of words understood during an answer, back-channels apart, that "
-            "end it: six for the embedded model, which takes some noises for a short word; less for "
+            "end it: eight for the embedded model, which takes some noises for words; fewer for "
             "a better transcript.",
             ge=1,
         ),
-    ] = 6
+    ] = 8
     resume_silence_ms: Annotated[
         int,
         Meta(description="Silence after which a stopped answer plays on, in ms.", ge=32),
