@@ -206,8 +206,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--pool", type=Path, default=make_speech.FOLDER, help="shards of speech")
-    parser.add_argument("--clips", type=int, default=3000, help="recordings without speech")
-    parser.add_argument("--shards", type=int, default=10, help="of speech, 256 questions each")
+    parser.add_argument("--clips", type=int, default=2000, help="recordings without speech")
+    parser.add_argument("--shards", type=int, default=8, help="of speech, 256 questions each")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(argv)
     parts: list[Examples] = []
