@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from models_fakes import LevelVad, WritingStepper
@@ -13,7 +13,7 @@ from visavis.models.engine_process.client import RemoteEngine
 from visavis.models.engine_process.server import EngineServer
 from visavis.models.engine_process.sockets import pair
 from visavis.runtime.errors import EngineFull
-from visavis.runtime.protocols import Engine, Slot
+from visavis.runtime.protocols import Delivery, Engine, Slot
 
 
 class Beside:
@@ -68,9 +68,8 @@ async def apart(stepper: WritingStepper, slots: int = 2) -> AsyncGenerator[Remot
             await client.stop()
 
 
-async def opened(engine: Engine, deliver: object) -> Slot:
+async def opened(engine: Engine, deliver: Callable[[list[Delivery]], None]) -> Slot:
     """A place, as soon as the engine has read that one was given back."""
-    assert callable(deliver)
     async with asyncio.timeout(10):
         while True:
             try:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import msgspec
 import numpy as np
 import pytest
@@ -311,3 +312,41 @@ def test_an_address_needs_a_process_of_its_own() -> None:
     with pytest.raises(ConfigError, match="set engine.process=inside"):
         engine_place.must_be_inside(OWN, "a stepper")
     assert not engine_place.is_apart(EngineSettings())
+
+
+async def _address(process: Process) -> str:
+    assert process.stdout is not None
+    while line := (await process.stdout.readline()).decode():
+        for word in line.split():
+            if word.startswith("http://"):
+                return word
+    raise AssertionError("the server ended without telling its address")
+
+
+def test_two_servers_are_ready_on_one_engine_and_say_when_it_is_gone(tmp_path: Path) -> None:
+    address = tmp_path / "engine.sock"
+    options = (
+        *("serve", "--pipeline", "echo", "--port", "0"),
+        *("--set", "engine.process=own", "--set", f"engine.address={address}"),
+    )
+
+    async def test() -> None:
+        async with listening(address) as host, asyncio.timeout(START_S):
+            servers = [await start(*options), await start(*options)]
+            try:
+                for server in servers:
+                    async with httpx.AsyncClient(base_url=await _address(server)) as client:
+                        while (await client.get("/health", timeout=START_S)).status_code != 200:  # noqa: ASYNC110 - a process
+                            await asyncio.sleep(0.1)
+                host.kill()
+                for server in servers:
+                    _, errors = await server.communicate()
+                    assert server.returncode == 1
+                    assert b"the echo pipeline ended: its process is gone" in errors
+            finally:
+                for server in servers:
+                    if server.returncode is None:
+                        server.kill()
+                    await server.wait()
+
+    go(test)

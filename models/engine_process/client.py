@@ -147,13 +147,14 @@ class RemoteEngine:
             while True:
                 why = await self._with_one_engine()
                 if not self._restarts:
+                    self._death = why
                     break
                 self._restarts -= 1
                 log.critical("the engine is started again", extra={"why": why})
                 # A killed process loses its connections before the socket it listens at.
                 await asyncio.sleep(REST_S)
         except Exception as error:  # noqa: BLE001 - whatever it was, who waits must hear of it
-            why = str(error)
+            self._death = why = str(error)
             if not self._ready.done():
                 self._ready.set_exception(error)
         finally:

@@ -64,6 +64,9 @@ class PictureScaler:
             self._waiting.clear()
             self._changed.notify()
 
+    def _is_wanted(self) -> bool:
+        return self._under_way is not None
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -84,6 +87,6 @@ class PictureScaler:
                 self._failed(slot, error)
                 continue
             with self._changed:
-                if self._under_way is not None:
+                if self._is_wanted():
                     self.dropped += not self._send(slot, frame, picture)
                     self._under_way = None

@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def connect(address: Path) -> socket.socket:
 
 
 @contextmanager
-def listening(address: Path) -> Iterator[socket.socket]:
+def listening(address: Path) -> Generator[socket.socket]:
     """A socket that only this user's processes can connect to. The file of an engine that was killed
     is replaced; ours is removed in the end. Raises `ConfigError`."""
     if len(os.fsencode(address)) > LONGEST:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from importlib.metadata import version
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import numpy as np
@@ -154,7 +154,7 @@ class _Frame(msgspec.Struct, frozen=True, array_like=True):
 def _plain(value: object) -> object:
     """A number of numpy's, which an engine may have put into an event."""
     if isinstance(value, np.generic):
-        return value.item()
+        return value.item()  # pyright: ignore[reportUnknownVariableType] - its type is its value's
     raise TypeError(f"{type(value).__name__} does not go through a ring")
 
 
@@ -170,9 +170,14 @@ _events: tuple[msgspec.msgpack.Decoder[Any], ...] = tuple(  # as above
 )
 _event_kind: dict[type[object], int] = {kind: n for n, kind in enumerate(_EVENTS)}
 _results = msgspec.msgpack.Decoder(tuple[Slot, list[tuple[int, msgspec.Raw, dict[str, float]]]])
-_metrics = msgspec.msgpack.Decoder(
-    EngineMetrics, dec_hook=lambda kind, told: Counter(told) if isinstance(told, dict) else told
-)
+
+
+def _counter(kind: type[object], told: object) -> object:
+    """Counts of the engine are `Counter`s, which msgspec does not know."""
+    return Counter(cast("dict[object, int]", told)) if isinstance(told, dict) else told
+
+
+_metrics = msgspec.msgpack.Decoder(EngineMetrics, dec_hook=_counter)
 
 
 def encode(told: Message | EngineMetrics) -> bytes:
