@@ -36,6 +36,10 @@ LEARNED_SOON = ("colour", "read", "dark", "chatter")
 """Families that need fewer examples than places, existence, shapes and descriptions."""
 
 
+LEARNED_LATE = ("sum", "repeat", "tool", "relation", "size", "beyond")
+"""Families that need more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a question was about: its mark `ASK` at position `at`, the position that ends its answer,
@@ -229,6 +233,11 @@ class Stories:
     def _about_pictures(self, candidates: Sequence[int | None]) -> tuple[int | None, Asking]:
         """Which picture, and what is asked about it alone."""
         rng = self.rng
+        if rng.random() < 0.25:
+            image = rng.choice(candidates)
+            found = self._in_world(LEARNED_LATE, World(self._scene(image)))
+            if found is not None:
+                return image, found
         if self.pool is not None and rng.random() < 0.75:
             for _ in range(8):
                 heard = self.pool.draw(rng)
@@ -239,9 +248,9 @@ class Stories:
                     continue
                 if intent.family in WORLDLY:
                     continue
-                found = pair(heard.text, [self._scene(c) for c in candidates], rng)
-                if found is not None:
-                    return candidates[found[0]], Asking(found[1], intent, heard.text, heard)
+                paired = pair(heard.text, [self._scene(c) for c in candidates], rng)
+                if paired is not None:
+                    return candidates[paired[0]], Asking(paired[1], intent, heard.text, heard)
         while True:
             image = rng.choice(candidates)
             try:
@@ -295,7 +304,7 @@ class Stories:
         """What a story begins with."""
         rng = self.rng
         candidates = self._draw(24 if self.pool is not None else 6)
-        if rng.random() < 0.35:
+        if rng.random() < 0.45:
             found = self._opening(candidates)
             if found is not None:
                 return found
