@@ -101,7 +101,8 @@ def describe(frames: Floats) -> Floats:
     # Twice a period is as alike as one: the half is believed where it is nearly so.
     half = np.maximum((best + _LAGS.start) // 2 - _LAGS.start, 0)
     is_half = alike[rows, half] > _HALF * alike[rows, best]
-    best = np.where(is_half & (best >= _LAGS.start), half, best)
+    is_half &= best >= _LAGS.start
+    best[is_half] = half[is_half]
     made[:, COLUMN.periodic] = np.minimum(np.maximum(alike[rows, best], 0.0), 1.2)
     first = (HEARING_RATE / (best + _LAGS.start) / _BIN_HZ).astype(np.float32)  # its bin
     made[:, COLUMN.voice] = _semitones(first)

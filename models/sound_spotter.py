@@ -119,8 +119,9 @@ class SoundNetwork:
 
     def name(self, summary: Floats) -> SoundKind | None:
         """What it was, where it surely was something."""
-        (best,), (sure,) = likeliest(self.chances(summary[None]))
-        return KINDS[best - 1] if sure >= self._tensors["threshold"][best] else None
+        best, sure = likeliest(self.chances(summary[None]))
+        at = int(best[0])
+        return KINDS[at - 1] if sure[0] >= self._tensors["threshold"][at] else None
 
 
 def likeliest(chances: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
