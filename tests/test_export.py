@@ -15,8 +15,8 @@ from visavis.models.embedded import open_embedded
 from visavis.models.lexicon import Lexicon
 from visavis.models.networks import WeightFile
 from visavis.models.training.export import main
-from visavis.models.training.wording import ANSWER_WORDS
 from visavis.models.training.schedule import Run
+from visavis.models.training.wording import ANSWER_WORDS
 from visavis.models.weights import EmbeddedModel
 
 

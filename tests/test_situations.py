@@ -48,9 +48,8 @@ def test_a_question_gets_what_it_rests_on(pictures: Pictures, question: str, fam
     if family in ("sound", "both"):
         assert any(it.world.sounds for it in found)
     again = random.Random(3)
-    assert found[0] == next(
-        it for _ in range(12) if (it := situation(question, pictures, again)) is not None
-    )
+    once_more = (situation(question, pictures, again) for _ in range(12))
+    assert found[0] == next(it for it in once_more if it is not None)
 
 
 def test_what_went_before_is_in_the_model(pictures: Pictures) -> None:
