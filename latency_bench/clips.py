@@ -113,12 +113,11 @@ def _rough_voice(samples: int, dice: np.random.Generator) -> npt.NDArray[np.floa
         pulses[int(at)] = 1.0
         at += SPEAKING_RATE / 105 * dice.uniform(0.75, 1.3)
     time = np.arange(SPEAKING_RATE // 25) / SPEAKING_RATE
-    mouth = sum(
-        level * np.exp(-np.pi * width * time) * np.sin(2 * np.pi * hertz * time)
-        for hertz, width, level in ((650, 90, 1.0), (1150, 110, 0.6), (2500, 160, 0.25))
-    )
-    voiced_part = np.convolve(pulses, mouth)[:samples]
-    return voiced_part / np.abs(voiced_part).max()
+    mouth = np.zeros(time.size)
+    for hertz, width, level in ((650, 90, 1.0), (1150, 110, 0.6), (2500, 160, 0.25)):
+        mouth += level * np.exp(-np.pi * width * time) * np.sin(2 * np.pi * hertz * time)
+    voiced_part: npt.NDArray[np.float64] = np.convolve(pulses, mouth)[:samples]
+    return voiced_part / float(np.abs(voiced_part).max())
 
 
 async def speak(phrases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pcm]:

@@ -116,7 +116,8 @@ def growth(samples: Sequence[Footprint], turns_per_s: float) -> Growth:
     first, last = samples[:quarter], samples[-quarter:]
 
     def grown(name: str) -> float:
-        return median(getattr(s, name) for s in last) - median(getattr(s, name) for s in first)
+        was, now = ([float(getattr(s, name)) for s in some] for some in (first, last))
+        return median(now) - median(was)
 
     is_traced = all(sample.traced_bytes is not None for sample in samples)
     between = median(s.at_s for s in last) - median(s.at_s for s in first)

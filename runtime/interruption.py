@@ -55,4 +55,4 @@ def is_telling(words: Sequence[str], turns: TurnSettings) -> bool:
 def stopping_ms(turns: TurnSettings, resumed: int) -> int:
     """Voice that stops an answer's sound. After a second stop for nothing twice as much is needed, then
     four times: it may be our own voice that is heard, or a room."""
-    return turns.barge_in_ms * 2 ** min(max(0, resumed - 1), MOST_PAUSES - 1)
+    return turns.barge_in_ms << min(max(0, resumed - 1), MOST_PAUSES - 1)

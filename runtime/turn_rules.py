@@ -7,6 +7,7 @@ leaves turns to the client.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import msgspec
@@ -81,8 +82,8 @@ def patience_factor(patience: float) -> float:
     """By how much silences are stretched: 0 is eager, 0.5 leaves them as they are, 1 is patient; even
     steps between are even ratios."""
     if patience < 0.5:
-        return EAGER_FACTOR ** (1.0 - 2.0 * patience)
-    return PATIENT_FACTOR ** (2.0 * patience - 1.0)
+        return math.pow(EAGER_FACTOR, 1.0 - 2.0 * patience)
+    return math.pow(PATIENT_FACTOR, 2.0 * patience - 1.0)
 
 
 def patient(turns: TurnSettings, patience: float, most_ms: int = 60_000) -> TurnSettings:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from ...runtime.frames import Pcm
 from ..media_threads import Lane, MediaThreads
-from ..playout import PACKET_SAMPLES, Spoken
+from ..opus import PACKET_SAMPLES
+from ..playout import Spoken
 from .coding import Mouth
 from .line import Line, Started, Wire
 from .pacing import Pacer, Playback, Report
