@@ -138,7 +138,7 @@ def test_a_cough_that_ends_an_answer_is_a_false_stop() -> None:
 
 
 def test_an_answer_that_goes_on_after_a_nod_says_how_long_that_took() -> None:
-    resumed = {"type": "visavis.playout.resumed", "response_id": "r1"}
+    resumed: dict[str, object] = {"type": "visavis.playout.resumed", "response_id": "r1"}
     went_on = told(created(8.0), done(8.5), (11.25, resumed), played(13.0))
     seen = observe(turn(Kind.BACK_CHANNEL), SAID, ears((8.2, 10.1), (11.26, 13.0)), went_on)
     assert not seen.is_false_stop and seen.resume_ms == pytest.approx(260, abs=1)

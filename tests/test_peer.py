@@ -311,6 +311,7 @@ def test_a_client_that_may_return_is_waited_for_and_finds_its_conversation() -> 
             assert json.loads(await again.messages.get())["type"] == "meanwhile"
             await until(lambda: peer.is_connected)
             assert ups == [1] and len(peer.messages) == 0
+            last = pts
             while len(peer.audio):
                 last = (await peer.audio.get()).pts
             assert (await peer.audio.get()).pts > last > pts
