@@ -44,9 +44,9 @@ class Tapped:
         for listener in tuple(self._listeners):
             listener(message)
 
-    def limits(self) -> Sequence[RateLimit]:
+    def rate_limits(self) -> Sequence[RateLimit]:
         """What its client may still send."""
-        return self._peer.limits() if isinstance(self._peer, LimitedTransport) else ()
+        return self._peer.rate_limits() if isinstance(self._peer, LimitedTransport) else ()
 
     async def close(self, why: str) -> None:
         await self._peer.close(why)

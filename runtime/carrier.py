@@ -227,7 +227,7 @@ class Carrier:
                 self._transport.send(message)
             case TellLimits():
                 if isinstance(self._transport, LimitedTransport):
-                    limits = self._transport.limits()
+                    limits = self._transport.rate_limits()
                     if limits:
                         self._transport.send(messages.rate_limits(limits))
             case _:

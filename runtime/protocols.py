@@ -238,7 +238,7 @@ class Transport(Protocol):
 class LimitedTransport(Protocol):
     """A transport whose client may send only so much."""
 
-    def limits(self) -> Sequence[RateLimit]:
+    def rate_limits(self) -> Sequence[RateLimit]:
         """What is left now; empty where nobody counts."""
         ...
 

@@ -42,7 +42,7 @@ class MessagePeer(FakeTransport):
         self.voiced: list[tuple[Mapping[str, object], int, AudioFormat, bool]] = []
         self.left: Sequence[RateLimit] = ()
 
-    def limits(self) -> Sequence[RateLimit]:
+    def rate_limits(self) -> Sequence[RateLimit]:
         return self.left
 
     async def decode_audio(self, audio: str, kind: AudioFormat) -> Pcm:

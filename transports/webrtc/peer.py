@@ -289,7 +289,7 @@ class Peer:
         """From now on `guard` is asked about every message, and told of all that is refused."""
         self._channel.guard = guard
 
-    def limits(self) -> Sequence[RateLimit]:
+    def rate_limits(self) -> Sequence[RateLimit]:
         """What the client may still send."""
         return () if self._channel.guard is None else self._channel.guard.limits()
 

@@ -101,7 +101,7 @@ class WebSocketPeer:
         """From now on every message is counted."""
         self._guard = guard
 
-    def limits(self) -> Sequence[RateLimit]:
+    def rate_limits(self) -> Sequence[RateLimit]:
         """What the client may still send."""
         return () if self._guard is None else self._guard.limits()
 
