@@ -257,6 +257,17 @@ def test_an_engine_that_beats_is_kept() -> None:
     go(test)
 
 
+async def refused(engine: RemoteEngine) -> EngineFull:
+    """What is said while it is started again; before its end is noticed places are still given."""
+    while True:
+        try:
+            engine.close(engine.open(Caller()))
+        except EngineFull as full:
+            if "started again: come again in" in str(full):
+                return full
+        await asyncio.sleep(0.001)
+
+
 def test_an_engine_that_died_is_replaced_as_often_as_was_said() -> None:
     async def test() -> None:
         one, two = Caller(), Caller()
@@ -270,9 +281,7 @@ def test_an_engine_that_died_is_replaced_as_often_as_was_said() -> None:
             await one.until(lambda events: bool(events))
             (end,) = told(one)
             assert "it was stopped" in end
-            with pytest.raises(EngineFull, match="started again: come again in") as full:
-                engine.open(two)
-            assert full.value.retry_after_s == 10.0
+            assert (await refused(engine)).retry_after_s == 10.0
             again = await opened(engine, two)
             assert again.generation == slot.generation + 1
             engine.close(slot)  # the old conversation's: not the new one's place
