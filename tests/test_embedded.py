@@ -25,12 +25,14 @@ from embedded_fakes import (
 from visavis.models.config import Kind
 from visavis.models.context import FILLED_AT_ONCE, LAID_AT_ONCE, PICTURES_PER_UTTERANCE
 from visavis.models.embedded import Embedded, open_embedded
-from visavis.models.lexicon import ASK, CAMERA_OFF, END, MARKS
+from visavis.models.hedging import Hedging
+from visavis.models.lexicon import ASK, CAMERA_OFF, END, MARKS, NOTE
 from visavis.models.networks import Floats, Pictures, WeightFile, shipped
 from visavis.models.onnx_networks import OnnxNetworks
 from visavis.models.positions import PositionCache
 from visavis.models.spelling import spell, word_spans
 from visavis.models.stepper import SlotFailed
+from visavis.models.tool_words import ToolWords
 from visavis.models.window import CONTEXT, KEPT, length
 from visavis.models.word_search import Dictionary
 from visavis.runtime.events import Head, TokensTaken
@@ -172,17 +174,26 @@ def plain(file: WeightFile, networks: OnnxNetworks, x: Floats) -> list[str]:
     """Greedy decoding at full depth, one position at a time: the slow twin of `Embedded.next`."""
     kinds = file.tensors["decoder.kinds.weight"]
     words = file.tensors["decoder.words.weight"] + kinds[Kind.WORD]
-    cache = PositionCache(networks, file.config)
+    cache, hedging = PositionCache(networks, file.config), Hedging(file.lexicon)
+    never = [*range(len(MARKS)), *file.lexicon.encode([NOTE])]
+    first_only = list(ToolWords(file.lexicon).words)
     logits = cache.append(x)[-1]
     said: list[int] = []
     while len(said) < 60:
         allowed = logits.copy()
-        allowed[: len(MARKS)] = -np.inf
+        allowed[never] = -np.inf
         if said:
             allowed[END] = logits[END]
+            allowed[first_only] = -np.inf
         choice = int(allowed.argmax())
+        chance = float(1.0 / np.exp(allowed - allowed[choice]).sum())
+        if hedging.is_due(choice, chance, hedging.word in said):
+            assert hedging.word is not None
+            choice = hedging.word
         if choice == END:
             break
+        if choice in first_only:
+            return []  # a call of a tool: nothing is said
         said.append(choice)
         logits = cache.append(words[choice : choice + 1])[-1]
     return [file.lexicon.text(index, not i) for i, index in enumerate(said)]

@@ -142,7 +142,7 @@ def test_pauses_and_ends_are_told_apart_by_what_comes_behind(
 def test_the_whole_suite_writes_figures_and_a_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scenes = write_scenes(tmp_path / "scenes", 8)
+    scenes = write_scenes(tmp_path / "scenes", 24)
     speech = write_speech(tmp_path / "speech", SPLITS)
     figures, shown = tmp_path / "eval.json", tmp_path / "eval.html"
     where = ["--scenes", str(scenes), "--speech", str(speech), "--samples", "4"]
