@@ -108,6 +108,11 @@ class SoundNetwork:
                 f"{path} can't be read ({error}): reinstall visavis or run `make sounds`"
             ) from error
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has learned."""
+        return sum(tensor.size for tensor in self._tensors.values())
+
     def chances(self, summaries: Floats) -> Floats:
         """Summaries [B, F] -> chances of each class [B, len(CLASSES)]."""
         t = self._tensors

@@ -44,9 +44,10 @@ def catalogue(settings: Settings, *, as_json: bool) -> int:
 
 
 def model_rows(settings: Settings) -> list[ModelRow]:
-    """The embedded models, and the one that finds speech."""
+    """The embedded models, the one that names sounds, and the one that finds speech."""
     from ..models.config import CONFIGS
     from ..models.networks import shipped
+    from ..models.sound_spotter import SHIPPED, SoundNetwork
     from ..models.vad import installed_weights
 
     rows: list[ModelRow] = []
@@ -54,6 +55,13 @@ def model_rows(settings: Settings) -> list[ModelRow]:
         is_chosen = name == settings.engine.model and settings.engine.weights is not None
         path = Path(str(settings.engine.weights)) if is_chosen else shipped(name)
         rows.append(_embedded(name, path))
+    try:
+        count = SoundNetwork.load().parameters
+        rows.append(
+            ModelRow("sounds", "names sounds", count, str(SHIPPED), *_size_and_sha(SHIPPED))
+        )
+    except WeightsError as error:
+        rows.append(ModelRow("sounds", "names sounds", 0, str(SHIPPED), 0, "", str(error)))
     try:
         path = installed_weights()
         rows.append(ModelRow("silero-vad", "finds speech", 0, str(path), *_size_and_sha(path)))
@@ -79,6 +87,14 @@ def _size_and_sha(path: Path) -> tuple[int, str]:
     return len(data), hashlib.sha256(data).hexdigest()
 
 
+def _short(count: int) -> str:
+    """Three figures and a prefix: "5.68 M"; nothing for none."""
+    if not count:
+        return ""
+    value, prefix = (count / 1e6, "M") if count >= 1e5 else (count / 1e3, "k")
+    return f"{value:.3g} {prefix}"
+
+
 def _show(rows: list[ModelRow], pipelines: list[str], chosen: str) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -90,8 +106,8 @@ def _show(rows: list[ModelRow], pipelines: list[str], chosen: str) -> None:
         table.add_row(
             row.name,
             row.does if not row.problem else f"[red]{row.problem}[/red]",
-            f"{row.parameters / 1e6:.2f} M" if row.parameters else "",
-            f"{row.size / 1e6:.1f} MB" if row.size else "",
+            _short(row.parameters),
+            f"{_short(row.size)}B" if row.size else "",
             row.sha256[:SHOWN_DIGITS],
         )
     console = Console(highlight=False)

@@ -88,7 +88,10 @@ def test_models_lists_the_shipped_weights(capsys: pytest.CaptureFixture[str]) ->
     assert len(nano["sha256"]) == 64
     assert {"echo", "fused"} <= set(listing["pipelines"])
     assert main(["models"]) == 0
-    assert "nano" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "nano" in shown and "finds speech" in shown
+    sounds = next(row for row in listing["models"] if row["name"] == "sounds")
+    assert f"{sounds['parameters'] / 1e3:.3g} k" in shown
 
 
 def test_models_says_which_file_is_damaged(

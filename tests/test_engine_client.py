@@ -207,8 +207,10 @@ def test_overload_that_was_not_told_yet_ends_the_conversation_with_the_same_word
             engine.close(slot)
             server.engine.metrics.rung = 0
             await opened(engine, caller)  # its place was given back, once
+            before = engine.metrics.full
             with pytest.raises(EngineFull):
                 engine.open(caller)
+            assert engine.metrics.full == before + 1
 
     go(test)
 

@@ -79,7 +79,7 @@ class RemoteEngine:
         that gives no sign of life for `hangs_s` seconds counts as dead."""
         self._told = EngineMetrics()
         """What the engine's process told last."""
-        self._unsent_chunks = self._unsent_pictures = self._refused = 0
+        self._unsent_chunks = self._unsent_pictures = self._refused = self._full = 0
         self._reach, self._loop, self._name = reach, loop, name
         self._clock = clock or MonotonicClock()
         self._machine = MonotonicClock()
@@ -108,6 +108,7 @@ class RemoteEngine:
             undelivered=told.undelivered + table.undelivered,
             vanished=told.vanished + table.vanished,
             refused=told.refused + self._refused,
+            full=told.full + self._full,
         )
 
     @property
@@ -236,6 +237,7 @@ class RemoteEngine:
             raise overloaded(self._name, link.welcome.retry_after_s)
         self._free_the_gone()
         if not link.take_place():
+            self._full += 1
             raise self._table.refusal()
         slot = self._table.open(deliver)
         self._order(Open(slot))
