@@ -10,6 +10,7 @@ import pytest
 from training_fakes import write_heard, write_scenes
 
 from visavis.models.config import NANO
+from visavis.models.context import PICTURES_PER_UTTERANCE
 from visavis.models.lexicon import ASK, END, NOTE, SILENT, WAIT, Lexicon
 from visavis.models.spelling import unspell
 from visavis.models.training.heard import HeardPool
@@ -60,6 +61,25 @@ def test_stories_use_what_was_heard(pictures: Pictures, tmp_path: Path) -> None:
     writer = Stories(pictures, LEXICON, NANO, random.Random(1), pool)
     heard = [word for _ in range(20) for _, word in writer.write(2).voice]
     assert any(word.latents is not None for word in heard)
+
+
+def test_the_same_thing_may_be_looked_at_again_while_it_is_asked_about(
+    pictures: Pictures, tmp_path: Path
+) -> None:
+    pool = HeardPool(write_heard(tmp_path), "train")
+    writer = Stories(pictures, LEXICON, NANO, random.Random(3), pool)
+    again = 0
+    for _ in range(200):
+        story = writer.write(1)
+        (asked,) = [at for at, word in story.words if word == ASK]
+        begun = min((at for at, _ in story.voice), default=asked)
+        within = [image for start, image in story.pictures if start > begun]
+        before = [image for start, image in story.pictures if start < begun]
+        if within and before:
+            again += 1
+            assert set(within) == set(before) and len(within) <= PICTURES_PER_UTTERANCE
+            assert all(start < asked for start, _ in story.pictures)
+    assert again > 10
 
 
 def test_mishearing_is_mostly_hearing() -> None:

@@ -16,6 +16,7 @@ from functools import cache
 import numpy as np
 
 from ..config import ModelConfig
+from ..context import PICTURES_PER_UTTERANCE
 from ..lexicon import ASK, CAMERA_OFF, END, MAYBE, NOTE, SILENT, WAIT, Lexicon
 from ..spelling import LETTERS, spell, word_spans
 from .asking import ask, pair
@@ -38,6 +39,9 @@ LEARNED_SOON = ("colour", "read", "dark", "chatter")
 
 LEARNED_LATE = ("sum", "repeat", "tool", "relation", "size", "beyond")
 """Families that need more."""
+
+LOOKED_AGAIN = 0.35
+"""Share of heard questions over which the same thing is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +371,31 @@ class Stories:
         if story.is_noted:
             self._write_down(story, self.pictures.scenes[image], is_seen=True)
 
+    def _hear_and_look(
+        self,
+        story: Story,
+        words: Sequence[Heard],
+        truth: Sequence[str],
+        image: int | None,
+        *,
+        is_first: bool,
+    ) -> None:
+        """Words come in by ear, and pictures in between: the first one, or the same thing again,
+        since what a hand holds is never quite still."""
+        rng, looks = self.rng, int(is_first)
+        if not is_first and image is not None and rng.random() < LOOKED_AGAIN:
+            looks = rng.randint(1, PICTURES_PER_UTTERANCE)
+        at = 0
+        for cut in sorted(rng.randrange(len(words) + 1) for _ in range(looks)):
+            story.hear(words[at:cut], truth[at:cut])
+            at = cut
+            if is_first or image is None:
+                self._look(story, image)
+            else:
+                story.see(image, self.config.picture_tokens)
+                story.is_noted = False
+        story.hear(words[at:], truth[at : len(words)])
+
     def _write_down(self, story: Story, scene: Scene, *, is_seen: bool) -> range:
         (mark,) = self.lexicon.encode([NOTE])
         return story.note(mark, self.lexicon.encode(note_words(scene)), is_seen=is_seen)
@@ -419,13 +448,9 @@ class Stories:
                 if late:
                     self._look(story, image)
             else:
-                at = rng.randrange(len(words) + 1) if late else 0
                 if len(truth) != len(words) and not unfinished:
                     truth = []  # heard as more or fewer words than were said
-                story.hear(words[:at], truth[:at])
-                if late:
-                    self._look(story, image)
-                story.hear(words[at:], truth[at : len(words)])
+                self._hear_and_look(story, words, truth, image, is_first=late)
             if unfinished:
                 story.word(ASK, WAIT)
                 return story
