@@ -383,7 +383,8 @@ class Stories:
         """Words come in by ear, and pictures in between: the first one, or the same thing again,
         since what a hand holds is never quite still."""
         rng, looks = self.rng, int(is_first)
-        if not is_first and image is not None and rng.random() < LOOKED_AGAIN:
+        is_short = story.length < self.config.max_positions // 2
+        if not is_first and image is not None and is_short and rng.random() < LOOKED_AGAIN:
             looks = rng.randint(1, PICTURES_PER_UTTERANCE)
         at = 0
         for cut in sorted(rng.randrange(len(words) + 1) for _ in range(looks)):
