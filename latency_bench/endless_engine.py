@@ -112,6 +112,8 @@ class TickedEngine:
         self._inbox.put_picture(slot, frame)
 
     def set_camera(self, slot: Slot, is_on: bool) -> None:
+        if not is_on:
+            self._inbox.drop_picture(slot)
         self._inbox.put(Camera(slot, is_on))
 
     def start(self, slot: Slot, turn: int, text: str | None, tail_pts: int | None) -> None:

@@ -235,6 +235,8 @@ class ThreadedEngine:
 
     def set_camera(self, slot: Slot, is_on: bool) -> None:
         """A picture that waits is dropped when the camera goes off."""
+        if not is_on:
+            self._inbox.drop_picture(slot)
         self._order(Camera(slot, is_on))
 
     def start(

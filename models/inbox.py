@@ -62,6 +62,11 @@ class Inbox(Generic[OrderT]):
             self._post.pictures[slot] = frame
             self._changed.notify()
 
+    def drop_picture(self, slot: Slot) -> None:
+        """The picture that waits goes: its camera went off."""
+        with self._changed:
+            self._post.pictures.pop(slot, None)
+
     @property
     def has_post(self) -> bool:
         """True while something waits."""

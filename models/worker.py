@@ -132,9 +132,11 @@ class Worker:
         post = self._inbox.take(self._sleep_s)
         now = self._clock.now()
         self._metrics.ticks += 1
-        for order in post.orders:
+        for order in post.orders:  # what decides which media count
             if isinstance(order, Open):
                 self._open(order.slot)
+            elif isinstance(order, Camera) and not order.is_on:
+                self._drop_picture(order.slot)
         self._take_media(post, now)
         for order in post.orders:
             self._obey(order)
@@ -210,6 +212,11 @@ class Worker:
                 self._metrics.outdated_pictures += place.picture is not None
                 place.picture = (frame, now)
 
+    def _drop_picture(self, slot: Slot) -> None:
+        place = self._desk.places.get(slot)
+        if place is not None:
+            place.picture = None
+
     # --- orders ----------------------------------------------------------------------------
 
     def _open(self, slot: Slot) -> None:
@@ -247,8 +254,6 @@ class Worker:
     ) -> None:
         match order:
             case Camera(is_on=is_on):
-                if not is_on:
-                    place.picture = None
                 self._stepper.set_camera(place.slot.index, is_on)
             case Start():
                 self._drop_shadow(place)

@@ -49,6 +49,15 @@ def test_only_the_newest_picture_waits() -> None:
     assert inbox.dropped_pictures == 2
 
 
+def test_a_picture_that_waits_can_be_dropped() -> None:
+    inbox: Inbox[str] = Inbox(2)
+    inbox.put_picture(SLOT, picture(1))
+    inbox.put_picture(OTHER, picture(2))
+    inbox.drop_picture(SLOT)
+    inbox.drop_picture(SLOT)
+    assert set(inbox.take(0.0).pictures) == {OTHER}
+
+
 def test_what_waits_is_seen_without_taking_it() -> None:
     inbox: Inbox[str] = Inbox(2)
     assert not inbox.has_post

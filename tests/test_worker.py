@@ -225,9 +225,20 @@ def test_a_picture_is_not_held_back_for_long() -> None:
 
 def test_a_camera_that_goes_off_drops_the_picture_that_waits() -> None:
     bench = Bench()
+    bench.inbox.put_audio(ONE, windows(0, [0.9, 0.0]))
+    bench.all()
     bench.inbox.put_picture(ONE, picture(1))
+    assert bench.all() == []
     bench.order(Camera(ONE, False))
     assert bench.all() == ["set_camera"]
+    assert bench.later(0.2) == []
+
+
+def test_a_picture_of_a_camera_that_went_off_and_on_is_looked_at() -> None:
+    bench = Bench()
+    bench.order(Camera(ONE, False), Camera(ONE, True))
+    bench.inbox.put_picture(ONE, picture(1))
+    assert bench.all() == ["set_camera", "set_camera", "look"]
 
 
 def test_a_forgotten_utterance_takes_its_shadow_and_what_waits_with_it() -> None:
