@@ -43,16 +43,17 @@ def _run(arguments: argparse.Namespace) -> int:
                 arguments.json,
             )
         case "fusion":
-            from .fusion import run_fusion
+            from ..models.thread_priority import Priority
+            from .fusion import Load, run_fusion
 
-            run_fusion(
-                arguments.sessions,
+            load = Load(
                 arguments.samples,
                 arguments.seconds,
                 arguments.seed,
-                arguments.json,
-                arguments.priority,
+                Priority(arguments.priority),
+                arguments.camera,
             )
+            run_fusion(arguments.sessions, load, arguments.json)
         case "engine-process":
             from .engine_process import Compare, run_engine_process
 
@@ -152,6 +153,12 @@ def _parser() -> argparse.ArgumentParser:
     fusion.add_argument("--samples", type=_positive, default=3000, help="first words (3000)")
     fusion.add_argument(
         "--seconds", type=_positive, default=900, help="longest measurement of one number (900)"
+    )
+    fusion.add_argument(
+        "--camera",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="show pictures, too (by default)",
     )
     fusion.add_argument(
         "--priority",

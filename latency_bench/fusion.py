@@ -2,7 +2,7 @@
 
 The engine is the one that serves conversations, fed at the pace of speech: recorded questions in
 20 ms chunks through Opus, and a camera picture four times a second, never quite still, that shows
-something new with every question, in every conversation at once. Unheard answers are begun and
+something new with every question, in every conversation at once (`--no-camera`: audio alone). Unheard answers are begun and
 dropped about three times a second while the person speaks, as in the pauses of one who thinks, and
 one is committed after each question. Latencies are the ledger's own definitions. For each number of
 conversations it says whether the engine kept up: no first word late, no audio dropped, no step up
@@ -15,7 +15,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,18 @@ MODAL = ("modal_audio", "modal_picture")
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What every number of conversations is measured with."""
+
+    samples: int = 3000
+    """First words."""
+    limit_s: float = 900.0
+    seed: int = 1
+    priority: Priority = Priority.HIGH
+    has_camera: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class _Pixels:
     """A picture that is RGB already; its scaling is done beforehand."""
 
@@ -85,14 +97,14 @@ class _Conversation:
         self,
         engine: ThreadedEngine,
         questions: Sequence[list[Pcm]],
-        scenes: Sequence[Sequence[Picture]],
+        scenes: Sequence[Sequence[Picture]] | None,
         samples: list[dict[str, float]],
         modal: list[dict[str, float]],
         seed: int,
     ) -> None:
         self._engine = engine
         self._questions, self._scenes = questions, scenes
-        self._shown = scenes[0]
+        self._shown: Sequence[Picture] | None = None
         self._samples, self._modal = samples, modal
         self._dice = random.Random(seed)
         self._clock = MonotonicClock()
@@ -108,7 +120,8 @@ class _Conversation:
         self._due = self._clock.now()
         while True:
             question = self._dice.choice(self._questions)
-            self._shown = self._dice.choice(self._scenes)
+            if self._scenes is not None:
+                self._shown = self._dice.choice(self._scenes)
             for number, pcm in enumerate(question):
                 await self._chunk(pcm)
                 if number >= FIRST_TRY and number % TRY_CHUNKS == 0:
@@ -137,7 +150,7 @@ class _Conversation:
         now = self._clock.now()
         self._engine.hear(self._slot, AudioChunk(pcm, self._chunks * CHUNK, now))
         self._chunks += 1
-        if self._chunks % PICTURE_CHUNKS == 0:
+        if self._shown is not None and self._chunks % PICTURE_CHUNKS == 0:
             picture = self._dice.choice(self._shown)
             height, width = picture.shape[:2]
             pts = self._chunks * 1800
@@ -211,15 +224,17 @@ class Run:
 async def first_words(
     weights: WeightFile,
     sessions: int,
-    samples: int,
-    limit_s: float,
-    seed: int,
-    bar: Bar | None,
-    priority: Priority = Priority.HIGH,
+    load: Load,
+    bar: Bar | None = None,
 ) -> Run:
-    """From `samples` first words or a few more, or from as many as came in `limit_s` seconds."""
+    """From `load.samples` first words or a few more, or from as many as came in `load.limit_s`
+    seconds."""
     questions = await _questions()
-    scenes = [[Scene(things).picture(tick) for tick in range(TREMOR)] for _, things, _ in QUESTIONS]
+    scenes: list[list[Picture]] | None = None
+    if load.has_camera:
+        scenes = [
+            [Scene(things).picture(tick) for tick in range(TREMOR)] for _, things, _ in QUESTIONS
+        ]
     clock = MonotonicClock()
     loop = threading.get_native_id()
     engine = ThreadedEngine(
@@ -227,22 +242,22 @@ async def first_words(
         SileroVad,
         sessions,
         asyncio.get_running_loop(),
-        settle=lambda: settle(Wishes(priority), loop),
+        settle=lambda: settle(Wishes(load.priority), loop),
         name="fusion bench",
     )
     await engine.ready()
     began = clock.now()
     found: list[dict[str, float]] = []
     modal: list[dict[str, float]] = []
-    task = bar.add_task(f"{sessions} at once", total=samples) if bar is not None else None
+    task = bar.add_task(f"{sessions} at once", total=load.samples) if bar is not None else None
     talks: list[asyncio.Task[None]] = []
     people: list[_Conversation] = []
     try:
         for number in range(sessions):
-            talk = _Conversation(engine, questions, scenes, found, modal, seed + number)
+            talk = _Conversation(engine, questions, scenes, found, modal, load.seed + number)
             people.append(talk)
             talks.append(asyncio.create_task(talk.talk(), name=f"conversation {number}"))
-        while len(found) < samples and clock.now() < began + limit_s:
+        while len(found) < load.samples and clock.now() < began + load.limit_s:
             done, _ = await asyncio.wait(talks, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
             for broken in done:
                 broken.result()
@@ -254,9 +269,10 @@ async def first_words(
         await asyncio.gather(*talks, return_exceptions=True)
         seconds = clock.now() - began
         await engine.stop()
+    modals = MODAL if load.has_camera else MODAL[:1]
     figures = {
         name: Figures.of(one[name] for one in measured if name in one)
-        for measured, names in ((modal, MODAL), (found, ("head", "fusion")))
+        for measured, names in ((modal, modals), (found, ("head", "fusion")))
         for name in names
     }
     metrics = engine.metrics
@@ -290,31 +306,25 @@ def _through_opus(pcm: Pcm) -> list[Pcm]:
 
 def run_fusion(
     sessions: Sequence[int],
-    samples: int,
-    limit_s: float,
-    seed: int,
+    load: Load,
     path: Path | None,
-    priority: str = Priority.HIGH,
 ) -> None:
     """Measure each number of conversations and show where it breaks."""
     weights = WeightFile(shipped(MODEL))
     with Bar(transient=True) as bar:
-        runs = [
-            asyncio.run(
-                first_words(weights, count, samples, limit_s, seed, bar, Priority(priority))
-            )
-            for count in sessions
-        ]
+        runs = [asyncio.run(first_words(weights, count, load, bar)) for count in sessions]
     breaks = next((run.sessions for run in runs if run.is_broken), None)
     result: dict[str, object] = {
         "bench": "fusion",
-        "settings": {"seed": seed, "model": MODEL, "samples": samples, "limit_s": limit_s},
+        "settings": {"model": MODEL, **asdict(load)},
         "runs": [run.summary() for run in runs],
         "breaks_at": breaks,
     }
     tables: list[Table] = []
+    kind = "conversations" if load.has_camera else "conversations without a camera"
     for run in runs:
-        tables.append(figures_table(f"{MODEL}, {run.sessions} conversations at once", run.figures))
+        title = f"{MODEL}, {run.sessions} {kind} at once"
+        tables.append(figures_table(title, run.figures))
         tables.append(facts_table(_facts(run)))
     kept = "every number of conversations" if breaks is None else f"it breaks at {breaks}"
     tables.append(facts_table({"kept up with": kept}))
