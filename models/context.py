@@ -98,8 +98,9 @@ class Context:
             self.enter(entry)
 
     def _picture(self, entry: Entry) -> None:
-        """The newest picture replaces one nothing was said over; while a person speaks only so many
-        are taken in, and the newest of the rest waits for the question's end."""
+        """The newest picture replaces one nothing was said over, also where it comes while a person
+        speaks; then only so many are taken in, and the newest of the rest waits for the question's
+        end."""
         if self.is_answering:
             waiting = list(enumerate(self.waiting))
             heard = max((at for at, e in waiting if e.what is What.SOUND), default=-1)
@@ -108,16 +109,36 @@ class Context:
             self.waiting = [*kept, entry]
             return
         self.settle_note()
-        at = self._newest_picture()
-        if all(later.what is What.NOTE for later in self.log[at + 1 :]):
-            self._leave(at)
-        elif self.log[-1].what is What.ASKED:
+        if self.log[-1].what is What.ASKED:
             if self.pictures >= PICTURES_PER_UTTERANCE:
                 self.held_back = entry
                 return
             self.pictures += 1
+        self._see(entry)
+
+    def see_held_back(self) -> None:
+        """The question may be over: the picture that waited for that goes in."""
+        if self.held_back is not None:
+            self._see(self.held_back)
+
+    def _see(self, entry: Entry) -> None:
+        """A picture goes into the log before what is being said, so that a question always lies
+        behind what it is asked about, in one piece."""
         self.held_back = None
-        self._take(entry)
+        self.make_room(len(entry.x))
+        said = self._being_said()
+        self.cut(len(self.log) - len(said))
+        at = self._newest_picture()
+        if all(later.what is What.NOTE for later in self.log[at + 1 :]):
+            self._leave(at)
+        self.log += [entry, *said]
+
+    def _being_said(self) -> list[Entry]:
+        """The newest words, of an utterance that has no answer yet."""
+        at, newest = len(self.log), self.log[-1].utterance
+        while (word := self.log[at - 1]).what is What.ASKED and word.utterance == newest:
+            at -= 1
+        return self.log[at:]
 
     def _leave(self, at: int) -> None:
         """The picture at `at` goes, since nothing was said over it; its note stays, if it tells of
@@ -141,13 +162,8 @@ class Context:
         """Before what is being said, whose words it does not tear apart."""
         self.settle_note()
         self.make_room(len(entry.x))
-        at = len(self.log)
-        while (before := self.log[at - 1]).what is What.ASKED and (
-            before.utterance == entry.utterance
-        ):
-            at -= 1
-        said = self.log[at:]
-        self.cut(at)
+        said = self._being_said()
+        self.cut(len(self.log) - len(said))
         self.log += [entry, *said]
 
     def _take(self, entry: Entry) -> None:

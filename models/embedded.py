@@ -387,7 +387,6 @@ class Embedded:
         if answer is None:
             return
         answer.is_committed = True
-        context.held_back = None  # it went in when the answer began
         context.waiting = [
             entry
             for entry in context.waiting
@@ -447,9 +446,8 @@ class Embedded:
                 entries.append(typed)
         ask = self._entries.mark(ASK, What.SAID, talk.utterance)
         entries.append(ask)
-        context.make_room(self._config.picture_tokens + sum(len(e.x) for e in entries))
-        if context.held_back is not None:
-            entries.insert(0, context.held_back)
+        context.see_held_back()
+        context.make_room(sum(len(e.x) for e in entries))
         answer = Answer(len(context.log), talk.utterance, ask, cached=context.cache.used)
         context.log += entries
         # One pass for all that was missing, and the mark that asks for the answer.
@@ -523,7 +521,6 @@ class Embedded:
     def _finish(self, talk: Conversation) -> None:
         """The answer under way is history now; what came meanwhile goes in behind it."""
         talk.told, talk.answer = talk.answer, None
-        talk.context.held_back = None
         talk.context.catch_up()
 
     def _number_utterance(self, slot: int) -> None:

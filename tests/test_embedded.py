@@ -470,16 +470,29 @@ def test_only_so_many_pictures_are_taken_in_while_a_person_speaks() -> None:
     for level in (40, 80, 120, 160, 200):
         say(bench.model, "word ")
         bench.model.look([0], picture(level))
-    one = heard("word")
-    taken = [seen(40), one, seen(80), one, one, one]
+    words = [heard("word")] * 5
     assert PICTURES_PER_UTTERANCE == 2
-    same(bench.cache(), seen(0), one, *taken)
+    bench.lay()
+    same(np.stack(bench.networks.laid), seen(80), *words)
     # The newest of the rest is there when the answer begins, and only once.
     model = bench.model
     said = [word(text) for text in exchange(model)]
     bench.lay()
-    same(np.stack(bench.networks.laid), seen(0), one, *taken, seen(200), mark(ASK, *said, END))
+    same(np.stack(bench.networks.laid), seen(200), *words, mark(ASK, *said, END))
     assert model.look([0], picture(200)) == [False]
+
+
+def test_a_picture_lies_before_the_question_over_which_it_came() -> None:
+    bench = Bench()
+    bench.model.look([0], picture(0))
+    bench.model.open_utterance(0)
+    say(bench.model, "word ")
+    first = [word(text) for text in exchange(bench.model)]
+    bench.model.open_utterance(0)
+    say(bench.model, "word word ")
+    bench.model.look([0], picture(40))
+    one = heard("word")
+    same(bench.cache(), seen(0), one, mark(ASK, *first, END), seen(40), one, one)
 
 
 def test_a_picture_held_back_is_used_by_every_try_at_an_answer() -> None:

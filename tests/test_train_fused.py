@@ -62,7 +62,8 @@ def dictated(text: str) -> Heard:
 def test_training_lays_a_conversation_out_as_the_runtime_does(
     pictures: Pictures, is_late: bool
 ) -> None:
-    """Without a camera; with a picture before a question or in the middle of it; typed."""
+    """Without a camera; with a picture that comes before a question or in the middle of it and lies
+    before it; typed."""
     watched = Watched(Dictated(networks()))
     agent, story, lexicon = stepper(watched), Story(), weights().lexicon
 
@@ -76,16 +77,14 @@ def test_training_lays_a_conversation_out_as_the_runtime_does(
     story.hear(dictated("hello there").words())
     answered(None)
 
+    story.see(1, NANO.picture_tokens)
     if not is_late:
-        story.see(1, NANO.picture_tokens)
         agent.look([0], pictures.images[1][None])
     agent.open_utterance(0)
-    story.hear(dictated("what is").words())
+    story.hear(dictated("what is it").words())
     say(agent, "what is ")
     if is_late:
-        story.see(1, NANO.picture_tokens)
         agent.look([0], pictures.images[1][None])
-    story.hear(dictated("it").words())
     say(agent, "it")
     answered(None)
 

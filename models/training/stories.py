@@ -16,7 +16,6 @@ from functools import cache
 import numpy as np
 
 from ..config import ModelConfig
-from ..context import PICTURES_PER_UTTERANCE
 from ..lexicon import ASK, CAMERA_OFF, END, MAYBE, NOTE, SILENT, WAIT, Lexicon
 from ..spelling import LETTERS, spell, word_spans
 from .asking import ask, pair
@@ -40,8 +39,9 @@ LEARNED_SOON = ("colour", "read", "dark", "chatter")
 LEARNED_LATE = ("sum", "repeat", "tool", "relation", "size", "beyond")
 """Families that need more."""
 
-LOOKED_AGAIN = 0.35
-"""Share of heard questions over which the same thing is looked at again."""
+LOOKED_AGAIN = 0.3
+"""Share of questions before which the same thing is looked at again: what a hand holds is never quite
+still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,32 +371,6 @@ class Stories:
         if story.is_noted:
             self._write_down(story, self.pictures.scenes[image], is_seen=True)
 
-    def _hear_and_look(
-        self,
-        story: Story,
-        words: Sequence[Heard],
-        truth: Sequence[str],
-        image: int | None,
-        *,
-        is_first: bool,
-    ) -> None:
-        """Words come in by ear, and pictures in between: the first one, or the same thing again,
-        since what a hand holds is never quite still."""
-        rng, looks = self.rng, int(is_first)
-        is_short = story.length < self.config.max_positions // 2
-        if not is_first and image is not None and is_short and rng.random() < LOOKED_AGAIN:
-            looks = rng.randint(1, PICTURES_PER_UTTERANCE)
-        at = 0
-        for cut in sorted(rng.randrange(len(words) + 1) for _ in range(looks)):
-            story.hear(words[at:cut], truth[at:cut])
-            at = cut
-            if is_first or image is None:
-                self._look(story, image)
-            else:
-                story.see(image, self.config.picture_tokens)
-                story.is_noted = False
-        story.hear(words[at:], truth[at : len(words)])
-
     def _write_down(self, story: Story, scene: Scene, *, is_seen: bool) -> range:
         (mark,) = self.lexicon.encode([NOTE])
         return story.note(mark, self.lexicon.encode(note_words(scene)), is_seen=is_seen)
@@ -429,11 +403,9 @@ class Stories:
                 if len(story.noted) > len(world.before):
                     story.noted.pop()  # there was nothing to remember
             asked, heard = asking.exchange, asking.heard
-            late = is_new and turn > 0 and asked.family not in WORLDLY and rng.random() < 0.4
-            if is_new and not late:
+            is_short = story.length < self.config.max_positions // 2
+            if is_new or (is_short and rng.random() < LOOKED_AGAIN):
                 self._look(story, image)
-            elif not is_new and rng.random() < 0.1:
-                self._look(story, image)  # looked at again, unchanged
             if turn == 0:
                 for sound in world.sounds:
                     if sound.during == len(world.before):
@@ -446,12 +418,10 @@ class Stories:
                 words, unfinished = self._cut(asking.said, words)
             if words is None:
                 story.type(asking.said)
-                if late:
-                    self._look(story, image)
             else:
                 if len(truth) != len(words) and not unfinished:
                     truth = []  # heard as more or fewer words than were said
-                self._hear_and_look(story, words, truth, image, is_first=late)
+                story.hear(words, truth[: len(words)])
             if unfinished:
                 story.word(ASK, WAIT)
                 return story
