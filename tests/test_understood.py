@@ -82,9 +82,7 @@ def test_a_word_that_turns_out_to_be_another_is_taken_back() -> None:
         talk.utterance, ["what", "corner", "is"], lambda word: made(word, talk.utterance)
     )
     kinds = [(entry.what, entry.text) for entry in found.log(0)][1:]
-    assert kinds == [
-        (What.ASKED, "what"), (What.PICTURE, ""), (What.ASKED, "corner"), (What.ASKED, "is"),
-    ]  # fmt: skip
+    assert kinds == [(What.ASKED, "what"), (What.ASKED, "corner"), (What.ASKED, "is")]
     settled(found)
     assert found.owed(0) == 0
 

@@ -42,6 +42,7 @@ def test_the_key_is_asked_for_until_it_is_right_and_then_kept(address: str) -> N
         demo.toggle_mute()
         demo.ask("hello")
         demo.wait_for_answers(1)
+        demo.wait_for_phase("listening")  # of an answer that nobody heard nothing would stay
         demo.page.reload()  # with the key of this tab
         demo.wait_for(lambda: demo.line() == "live", 40, "the line to be up again")
         demo.wait_for(lambda: len(demo.messages()) == 2, 20, "what was said before")
