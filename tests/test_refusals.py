@@ -31,7 +31,7 @@ def test_of_many_addresses_that_are_wrong_together_each_waits_sooner() -> None:
     it = Refusals(10, 1.0, clock)
     for number in range(10 * TOGETHER):
         assert not it.are_spent("192.0.2.1")
-        it.charge(f"192.0.2.{number % 20}", 400)  # two each
+        it.charge(f"192.0.2.{number % 20}", 400)  # one each
     assert it.are_spent("192.0.2.1") and it.are_spent("192.0.2.19")
     assert not it.are_spent("192.0.2.200")  # was never wrong
     clock.advance(1.0)

@@ -19,7 +19,7 @@ from .handshakes import network_of
 TOO_MANY = "too_many_refusals"
 CHARGED = frozenset({400, 401, 403, 406, 413, 415, 422, 431})
 """HTTP statuses that say the request itself was wrong."""
-TOGETHER = 4
+TOGETHER = 2
 """All addresses together get so many times the budget of one. When that is spent, whoever was wrong
 lately waits; whoever was not is not touched."""
 REMEMBERED = 4096

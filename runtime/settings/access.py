@@ -70,7 +70,7 @@ class LimitsSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 60
     refusals_per_s: Annotated[
         float, Meta(description="Wrong requests of one address explained per second.", gt=0)
-    ] = 2.0
+    ] = 1.0
     request_s: Annotated[
         float, Meta(description="Seconds that the head or the body of a request may take.", gt=0)
     ] = 15.0
