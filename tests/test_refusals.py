@@ -42,9 +42,21 @@ def test_who_has_waited_long_enough_is_forgotten() -> None:
     clock = VirtualClock(0.0)
     it = Refusals(3, 1.0, clock)
     it.charge("192.0.2.7", 400)
-    assert len(it) == 1
-    clock.advance(1.0)
+    clock.advance(30.0)
+    assert not it.are_spent("192.0.2.7") and len(it) == 1
+    clock.advance(30.0)
     assert not it.are_spent("192.0.2.7") and len(it) == 0
+
+
+def test_who_was_wrong_once_and_lately_waits_when_many_are_wrong() -> None:
+    clock = VirtualClock(0.0)
+    it = Refusals(10, 1.0, clock)
+    it.charge("192.0.2.1", 400)
+    clock.advance(20.0)  # its own budget is whole again
+    for number in range(10 * TOGETHER):
+        it.charge(f"192.0.2.{100 + number}", 400)
+    assert it.are_spent("192.0.2.1")
+    assert not it.are_spent("192.0.2.2")
 
 
 @pytest.mark.parametrize("status", [200, 201, 404, 405, 408, 409, 412, 428, 429, 500, 503])

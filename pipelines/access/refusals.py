@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from ...runtime.clock import Clock
 from ...runtime.token_bucket import TokenBucket
@@ -21,10 +22,19 @@ CHARGED = frozenset({400, 401, 403, 406, 413, 415, 422, 431})
 """HTTP statuses that say the request itself was wrong."""
 TOGETHER = 2
 """All addresses together get so many times the budget of one. When that is spent, whoever was wrong
-lately waits; whoever was not is not touched."""
+in the last `LATELY_S` seconds waits; whoever was not is not touched."""
+LATELY_S = 60.0
 REMEMBERED = 4096
 """Addresses with refusals that are remembered; then the one that was wrong longest ago is
 forgotten."""
+
+
+@dataclass(slots=True)
+class _Wrong:
+    """An address that was wrong."""
+
+    bucket: TokenBucket
+    last: float
 
 
 class Refusals:
@@ -34,7 +44,7 @@ class Refusals:
         self._burst = burst
         self._per_s = per_s
         self._clock = clock
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
         self._all = TokenBucket(TOGETHER * burst, TOGETHER * per_s, clock.now())
         self.error = self._error()
         """What an address that must wait is told."""
@@ -42,35 +52,37 @@ class Refusals:
         """The same as a whole HTTP/1.1 response, made without a framework. The connection stays."""
 
     def __len__(self) -> int:
-        return len(self._buckets)
+        return len(self._wrong)
 
     def charge(self, address: str | None, status: int) -> None:
         """An answer with this HTTP status went to `address`."""
         if status not in CHARGED:
             return
         name, now = network_of(address), self._clock.now()
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            bucket = self._buckets[name] = TokenBucket(self._burst, self._per_s, now)
-            if len(self._buckets) > REMEMBERED:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(name)
-        bucket.take(1, now)
+        wrong = self._wrong.get(name)
+        if wrong is None:
+            bucket = TokenBucket(self._burst, self._per_s, now)
+            wrong = self._wrong[name] = _Wrong(bucket, now)
+            if len(self._wrong) > REMEMBERED:
+                self._wrong.popitem(last=False)
+        self._wrong.move_to_end(name)
+        wrong.last = now
+        wrong.bucket.take(1, now)
         self._all.take(1, now)
 
     def are_spent(self, address: str | None) -> bool:
-        """Whether `address` was wrong so often that it must wait. One that has waited long enough
-        to be as good as new is forgotten."""
-        if not self._buckets:
+        """Whether `address` was wrong so often that it must wait. One that was not wrong for
+        `LATELY_S`, and has its whole budget again, is forgotten."""
+        if not self._wrong:
             return False
         name = network_of(address)
-        bucket = self._buckets.get(name)
-        if bucket is None:
+        wrong = self._wrong.get(name)
+        if wrong is None:
             return False
         now = self._clock.now()
-        left = bucket.left(now)
-        if left >= self._burst:
-            del self._buckets[name]
+        left = wrong.bucket.left(now)
+        if left >= self._burst and now - wrong.last >= LATELY_S:
+            del self._wrong[name]
             return False
         return left < 1 or self._all.left(now) < 1
 
