@@ -202,6 +202,7 @@ def test_a_worker_that_dies_is_replaced_by_the_next_utterance(folder: Path, spee
             hear(transcriber, handle, speech)
             await reader.until(lambda e: isinstance(e, Transcribed))
             assert transcriber.worker_pid is not None
+            os.kill(transcriber.worker_pid, signal.SIGSTOP)  # it must not finish before it dies
             transcriber.end(handle, "item_1", len(speech))
             os.kill(transcriber.worker_pid, signal.SIGKILL)
             assert "what is said next" in await reader.failure("item_1")
