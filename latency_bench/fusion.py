@@ -2,9 +2,9 @@
 
 The engine is the one that serves conversations, fed at the pace of speech: recorded questions in
 20 ms chunks through Opus, and a camera picture four times a second, never quite still, that shows
-something new with every question, in every conversation at once (`--no-camera`: audio alone). Unheard answers are begun and
-dropped about three times a second while the person speaks, as in the pauses of one who thinks, and
-one is committed after each question. Latencies are the ledger's own definitions. For each number of
+something new with every question, in every conversation at once (`--no-camera`: audio alone).
+Unheard answers are begun and dropped about three times a second while the person speaks, as in the
+pauses of one who thinks, and one is committed after each question. Latencies are the ledger's own definitions. For each number of
 conversations it says whether the engine kept up: no first word late, no audio dropped, no step up
 the overload ladder.
 """

@@ -235,6 +235,26 @@ def test_orders_come_first_then_answers_then_audio_then_pictures() -> None:
 
 
 @both
+def test_a_picture_from_before_the_camera_went_off_is_not_looked_at() -> None:
+    async def test() -> None:
+        stepper, one, two = WritingStepper(), Caller(), Caller()
+        async with running(stepper) as engine:
+            first, second = engine.open(one), engine.open(two)
+            hold = stepper.hold("look")
+            engine.look(first, picture(1))
+            await reached(stepper, "look")
+            engine.look(second, picture(2))  # waits in the inbox
+            engine.set_camera(second, False)
+            engine.close(first)
+            hold.set()
+            await settled(engine, Caller())
+        looks = [call[1] for call in stepper.calls if call[0] == "look"]
+        assert looks == [(0,), (0,)]  # the one that was held, and the settling one
+
+    go(test)
+
+
+@both
 def test_the_tail_of_the_question_is_heard_before_its_answer_begins() -> None:
     async def test() -> None:
         stepper, caller = WritingStepper(), Caller()
