@@ -32,6 +32,32 @@ def test_results_come_in_order_and_threads_end_with_the_last_lane() -> None:
     assert asyncio.run(main()) == list(range(500))
 
 
+def test_a_lane_is_idle_when_all_was_delivered() -> None:
+    async def main() -> None:
+        threads = MediaThreads(threads=1)
+        got: list[int] = []
+        lane = threads.lane(got.extend, limit=10)
+        assert lane.is_idle
+        go, ran = threading.Event(), threading.Event()
+
+        def job() -> list[int]:
+            go.wait(10)
+            return [1]
+
+        lane.put(job)
+        lane.put(lambda: [ran.set() or 2])  # type: ignore[func-returns-value, list-item]
+        assert not lane.is_idle
+        go.set()
+        ran.wait(10)
+        assert got == [] and not lane.is_idle  # the loop had no turn yet
+        await until(lambda: got == [1, 2])
+        assert lane.is_idle
+        lane.close()
+        assert not lane.is_idle
+
+    asyncio.run(main())
+
+
 def test_nothing_runs_on_the_loop_and_nothing_is_delivered_after_close() -> None:
     async def main() -> None:
         threads = MediaThreads(threads=1)

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
-from transport_fakes import InlineThreads, Report, recorder, tone
+from transport_fakes import HeldThreads, InlineThreads, Report, recorder, tone
 
 from visavis.runtime.clock import run_virtual
+from visavis.transports.media_threads import MediaThreads
 from visavis.transports.opus import SILENT_PACKET, new_decoder
 from visavis.transports.playout import Sent
 from visavis.transports.webrtc.speaking import Speaker, SpeakerTrack
@@ -19,9 +20,9 @@ from visavis.transports.webrtc.speaking import Speaker, SpeakerTrack
 class Line:
     """A speaker with a sender that takes packets as aiortc does."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: MediaThreads | None = None) -> None:
         loop = asyncio.get_running_loop()
-        self.speaker = Speaker(InlineThreads(), loop.time)
+        self.speaker = Speaker(threads or InlineThreads(), loop.time)
         self.sent: list[tuple[float, Sent]] = []
         self.reports: list[Report] = []
         self.speaker.set_played(recorder(self.reports))
@@ -73,6 +74,46 @@ def test_nothing_is_sent_while_there_is_nothing_to_say_but_time_goes_on() -> Non
         assert line.sent[-1][1].pts == 11 * 48_000
 
     virtually(test)
+
+
+def test_the_first_packet_of_an_answer_waits_for_no_thread() -> None:
+    async def main() -> None:
+        threads = HeldThreads()
+        line = Line(threads)
+        for turn in (1, 2):
+            pcm = tone(4800, 48_000)
+            line.speaker.play(turn, pcm, is_last=False)
+            line.speaker.play(turn, pcm, is_last=True)
+            await asyncio.sleep(0.001)
+            assert [r[:3] for r in line.reports if r[0] == turn] == [(turn, 960, False)]
+            threads.go()
+            await asyncio.sleep(1.0)
+            # All of it came, once and in order.
+            assert [r[1] for r in line.reports if r[0] == turn] == [960 * n for n in range(1, 11)]
+        decoder = new_decoder()
+        payloads = [sent.packet.payload for _, sent in line.sent if sent.packet.turn == 1]
+        out = np.concatenate([decoder.decode(payload) for payload in payloads])
+        wanted = np.concatenate([tone(4800, 48_000)] * 2)[::3]
+        lag = 16_000 * 65 // 10_000  # of the codec
+        assert np.corrcoef(out[lag:], wanted[: len(out) - lag])[0, 1] > 0.95
+        await line.close()
+
+    run_virtual(main())
+
+
+def test_what_is_being_encoded_comes_before_what_is_played_later() -> None:
+    async def main() -> None:
+        threads = HeldThreads()
+        line = Line(threads)
+        line.speaker.play(1, tone(1920, 48_000), is_last=True)
+        await asyncio.sleep(0.5)  # the first packet is gone, the second is still in the making
+        line.speaker.play(2, tone(1920, 48_000), is_last=True)
+        threads.go()
+        await asyncio.sleep(0.5)
+        assert [r[0] for r in line.reports] == [1, 1, 2, 2]
+        await line.close()
+
+    run_virtual(main())
 
 
 def test_flush_stops_within_one_packet_and_tells_the_position() -> None:

@@ -49,6 +49,10 @@ class InlineLane(Lane[R]):
         self._deliver_now = deliver
         self._is_open = True
 
+    @property
+    def is_idle(self) -> bool:
+        return self._is_open
+
     def close(self) -> None:
         self._is_open = False
 
@@ -70,6 +74,44 @@ class InlineThreads(MediaThreads):
         urgency: Urgency = Urgency.AUDIO,
     ) -> Lane[R]:
         return InlineLane(deliver)
+
+
+class HeldLane(InlineLane[R]):
+    """Runs what is put when it is told to."""
+
+    def __init__(self, deliver: Callable[[list[R]], None]) -> None:
+        super().__init__(deliver)
+        self._put: list[Callable[[], list[R]]] = []
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._put
+
+    def put(self, job: Callable[[], list[R]]) -> None:
+        self._put.append(job)
+
+    def go(self) -> None:
+        put, self._put = self._put, []
+        for job in put:
+            super().put(job)
+
+
+class HeldThreads(InlineThreads):
+    """Media threads that do nothing before they are told to `go`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go: Callable[[], None] = lambda: None
+
+    def lane(
+        self,
+        deliver: Callable[[list[R]], None],
+        limit: int,
+        urgency: Urgency = Urgency.AUDIO,
+    ) -> Lane[R]:
+        lane = HeldLane(deliver)
+        self.go = lane.go
+        return lane
 
 
 def opus_packets(count: int) -> list[bytes]:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
@@ -116,7 +117,14 @@ class Lane(Generic[R]):
         self._jobs: deque[Callable[[], list[R]]] = deque()
         self._lock = threading.Lock()
         self._is_busy = False
+        self._on_their_way = 0
         self._is_closed = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits, nothing runs, and all there was has been delivered."""
+        with self._lock:
+            return not (self._jobs or self._is_busy or self._on_their_way or self._is_closed)
 
     def put(self, job: Callable[[], list[R]]) -> None:
         """Queue a job; the list it returns reaches `deliver`."""
@@ -148,12 +156,15 @@ class Lane(Generic[R]):
         until = time.monotonic() + TURN_S
         while True:
             with self._lock:
-                if not self._jobs or self._is_closed:
-                    self._is_busy = False
-                    break
-                if time.monotonic() > until:
-                    self._ready.put(self._urgency, self)
-                    break
+                is_done = not self._jobs or self._is_closed
+                if is_done or time.monotonic() > until:
+                    # Handed over before another thread may go on here: results keep their order.
+                    self._send(results)
+                    if is_done:
+                        self._is_busy = False
+                    else:
+                        self._ready.put(self._urgency, self)
+                    return
                 job = self._jobs.popleft()
             try:
                 results.extend(job())
@@ -163,13 +174,17 @@ class Lane(Generic[R]):
                 self.failed += 1
                 if self.failed == 1:
                     log.exception("a media job failed")
-        if results:
-            try:
-                self._loop.call_soon_threadsafe(self._hand_over, results)
-            except RuntimeError:  # the loop is closed: nobody is left to tell
-                return
+
+    def _send(self, results: list[R]) -> None:
+        if not results:
+            return
+        self._on_their_way += 1
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._loop.call_soon_threadsafe(self._hand_over, results)
 
     def _hand_over(self, results: list[R]) -> None:
+        with self._lock:
+            self._on_their_way -= 1
         if not self._is_closed:
             self._deliver(results)
 

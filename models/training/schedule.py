@@ -7,10 +7,59 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizers:
+    """Several optimizers as one."""
+
+    each: tuple[torch.optim.Optimizer, ...]
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of all of them."""
+        return [group for optimizer in self.each for group in optimizer.param_groups]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for optimizer in self.each:
+            optimizer.zero_grad()
+
+    def step(self) -> None:
+        """One step of each."""
+        for optimizer in self.each:
+            optimizer.step()  # pyright: ignore[reportUnknownMemberType]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The states of all, by place."""
+        return {str(at): optimizer.state_dict() for at, optimizer in enumerate(self.each)}
+
+    def load_state_dict(self, states: Mapping[str, Any]) -> None:
+        """What `state_dict` gave."""
+        for at, optimizer in enumerate(self.each):
+            optimizer.load_state_dict(states[str(at)])
+
+
+def muon(parts: Iterable[nn.Module], rate: float, decay: float) -> Optimizers:
+    """Muon (Jordan et al. 2024) for the matrices inside `layers`, at steps as long as AdamW's (Liu et al.
+    2025), so that one rate serves both; AdamW for everything else."""
+    inner: list[nn.Parameter] = []
+    outer: list[nn.Parameter] = []
+    for part in parts:
+        for name, parameter in part.named_parameters():
+            (inner if parameter.ndim == 2 and "layers." in name else outer).append(parameter)
+    return Optimizers(
+        (
+            torch.optim.Muon(inner, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(outer, rate, betas=(0.9, 0.98), weight_decay=decay),
+        )
+    )
 
 
 class Run:
@@ -43,7 +92,7 @@ class Run:
             return self.peak * (0.02 + 0.98 * done / self.warmup)
         return self.peak * max(0.01, (1.0 - done) / (1.0 - self.warmup))
 
-    def advance(self, optimizer: torch.optim.Optimizer) -> None:
+    def advance(self, optimizer: Optimizers) -> None:
         """Count a step and set the rate of the next one."""
         self.step += 1
         for group in optimizer.param_groups:
@@ -53,7 +102,7 @@ class Run:
         self,
         loss: Tensor,
         trained: Iterable[nn.Parameter],
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizers,
         longest: float,
     ) -> None:
         """One step down the gradient of `loss`, which is no longer than `longest`."""
@@ -61,7 +110,7 @@ class Run:
         loss.backward()  # type: ignore[no-untyped-call] # pyright: ignore[reportUnknownMemberType]
         nn.utils.clip_grad_norm_(trained, longest)
         self.advance(optimizer)
-        optimizer.step()  # pyright: ignore[reportUnknownMemberType]
+        optimizer.step()
 
     def log(self, **values: float | str) -> None:
         """Append a line to the run's log and print it."""
@@ -71,7 +120,7 @@ class Run:
         shown = {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()}
         print("  ".join(f"{k}={v}" for k, v in shown.items()), flush=True)
 
-    def save(self, parts: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
+    def save(self, parts: Mapping[str, nn.Module], optimizer: Optimizers) -> None:
         """Write the checkpoint atomically."""
         path = self.folder / f"{self.name}.pt"
         state = {
@@ -83,7 +132,7 @@ class Run:
         torch.save(state, path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
 
-    def resume(self, parts: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer) -> bool:
+    def resume(self, parts: Mapping[str, nn.Module], optimizer: Optimizers) -> bool:
         """Load the checkpoint if there is one; True when it did."""
         path = self.folder / f"{self.name}.pt"
         if not path.exists():

@@ -23,7 +23,7 @@ from ..config import NANO, SPAN
 from ..evaluation.records import edits
 from ..spelling import spell, unspell
 from ..tensors import tensor_of
-from .schedule import Run
+from .schedule import Run, muon
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
     config = NANO
     tensors.seed(seed)
     encoder = AudioEncoder(config)
-    optimizer = torch.optim.AdamW(encoder.parameters(), peak, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = muon([encoder], peak, decay=0.01)
     run.resume({"encoder": encoder}, optimizer)
     rng = np.random.default_rng(seed + run.step)
     warps = Warps(config.mels)

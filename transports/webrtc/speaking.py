@@ -66,6 +66,11 @@ class Speaker:
     def play(self, turn: int, pcm: Pcm, is_last: bool) -> None:
         self._turn = turn
         epoch = self._epoch
+        if not self._line.waiting and self._lane.is_idle and len(pcm) > PACKET_SAMPLES:
+            # Somebody waits for this sound: its first packet is made here and now (some 0.2 ms),
+            # on its way before anything else that is to be done about it.
+            self._encoded(self._coder.cut(epoch, turn, pcm[:PACKET_SAMPLES], is_last=False))
+            pcm = pcm[PACKET_SAMPLES:]
         for at in range(0, max(len(pcm), 1), _JOB_SAMPLES):
             part = pcm[at : at + _JOB_SAMPLES]
             ends = is_last and at + _JOB_SAMPLES >= len(pcm)
