@@ -31,8 +31,8 @@ class ModelConfig:
     stack: int = 4
     audio_width: int = 192
     letters_per_frame: int = 2
-    audio_hidden: int = 384
-    dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4, 8)
+    audio_hidden: int = 640
+    dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4, 8, 1, 2)
     # seeing
     picture: int = 96
     vision_width: int = 128
