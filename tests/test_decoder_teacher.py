@@ -10,7 +10,7 @@ from visavis.models.decoder import Watch
 from visavis.models.training.decoder_teacher import LOOKING_LAYERS, DecoderTeacher
 from visavis.models.training.intents import Intent, question_words
 from visavis.models.training.scenes import Item
-from visavis.models.training.stories import Story
+from visavis.models.training.story import Story
 
 
 def story() -> Story:

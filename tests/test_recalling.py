@@ -8,9 +8,9 @@ import pytest
 
 from visavis.models.training.intents import Intent, phrase, random_intent, understand
 from visavis.models.training.judging import is_right
+from visavis.models.training.questioner import RECALLED
 from visavis.models.training.recalling import exchange, followed, opening, respond
 from visavis.models.training.scenes import Card, Item, Scene, random_scene
-from visavis.models.training.stories import RECALLED
 from visavis.models.training.wording import ANSWER_WORDS, tokenize
 from visavis.models.training.world import Sound, World, note_words, sound_words
 

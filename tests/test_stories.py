@@ -15,7 +15,9 @@ from visavis.models.lexicon import ASK, END, NOTE, SILENT, WAIT, Lexicon
 from visavis.models.spelling import unspell
 from visavis.models.training.heard import HeardPool
 from visavis.models.training.intents import VISUAL, Intent, question_words
-from visavis.models.training.stories import IGNORED, Stories, Story, misheard
+from visavis.models.training.questioner import misheard
+from visavis.models.training.stories import Stories
+from visavis.models.training.story import IGNORED, Story
 from visavis.models.training.train_vision import Pictures
 from visavis.models.training.wording import ANSWER_WORDS
 

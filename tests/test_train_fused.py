@@ -24,7 +24,8 @@ from visavis.models.spelling import spell
 from visavis.models.training import schedule
 from visavis.models.training.decoder_teacher import DecoderTeacher
 from visavis.models.training.heard import Heard
-from visavis.models.training.stories import Stories, Story
+from visavis.models.training.stories import Stories
+from visavis.models.training.story import Story
 from visavis.models.training.train_fused import batch_loss, batches, padded_words, seen, train
 from visavis.models.training.train_vision import Pictures
 from visavis.models.training.wording import ANSWER_WORDS

@@ -19,7 +19,7 @@ from ..training.asking import ask
 from ..training.intents import Intent, phrase
 from ..training.judging import is_right
 from ..training.recalling import exchange
-from ..training.stories import Story
+from ..training.story import Story
 from ..training.train_audio import Utterances
 from ..training.train_fused import laid, seen
 from ..training.train_vision import Pictures

@@ -18,7 +18,7 @@ from ..decoder import Watch
 from .intents import question_words
 from .phrasings import PLACE_FORMS, TOPICS
 from .scenes import COLORS, SHAPES, Item, place_of
-from .stories import Asked, Story
+from .story import Asked, Story
 
 LOOKING_LAYERS = (2, 4)
 """Layers whose first head learns to look at what a question is about (counted from 0)."""

@@ -149,13 +149,15 @@ def listen(
     out: Path,
     split: str,
     files: int | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> None:
-    """Run the encoder over a pool, search for words, and write files of 2,048 utterances."""
+    """Run the encoder over a pool, search for words, and write files of 2,048 utterances; of these
+    every second, say, beginning with the first, where `part` is (0, 2)."""
     out.mkdir(parents=True, exist_ok=True)
     size, search = 2048, WordSearch(dictionary)
     with torch.inference_mode():
         last = len(pool.pcm) if files is None else min(len(pool.pcm), files * size)
-        for first in range(0, last, size):
+        for first in range(part[0] * size, last, part[1] * size):
             chances: list[npt.NDArray[np.float16]] = []
             latents: list[npt.NDArray[np.float16]] = []
             understood: list[str] = []
@@ -198,6 +200,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, default=Path("build/data/speech"))
     parser.add_argument("--out", type=Path, default=Path("build/training"))
     parser.add_argument("--files", type=int, default=None, help="at most so many per split")
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), help="K N: file K of every N")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -209,7 +212,7 @@ def main() -> None:
     for split in args.splits:
         pool = Utterances(args.pool, split)
         pool.refresh()
-        listen(encoder, words, pool, args.out / "heard", split, args.files)
+        listen(encoder, words, pool, args.out / "heard", split, args.files, tuple(args.part))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+_NUMBERED = re.compile(r"\.\d+\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,14 @@ class Optimizers:
 
 
 def muon(parts: Iterable[nn.Module], rate: float, decay: float) -> Optimizers:
-    """Muon (Jordan et al. 2024) for the matrices inside `layers`, at steps as long as AdamW's (Liu et al.
-    2025), so that one rate serves both; AdamW for everything else."""
+    """Muon (Jordan et al. 2024) for the matrices of numbered layers, at steps as long as AdamW's (Liu et
+    al. 2025), so that one rate serves both; AdamW for what goes in and comes out."""
     inner: list[nn.Parameter] = []
     outer: list[nn.Parameter] = []
     for part in parts:
         for name, parameter in part.named_parameters():
-            (inner if parameter.ndim == 2 and "layers." in name else outer).append(parameter)
+            is_inner = parameter.ndim == 2 and _NUMBERED.search(name) is not None
+            (inner if is_inner else outer).append(parameter)
     return Optimizers(
         (
             torch.optim.Muon(inner, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),

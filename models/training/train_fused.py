@@ -29,8 +29,9 @@ from ..tensors import tensor_of
 from ..vision_encoder import VisionEncoder
 from .decoder_teacher import DecoderTeacher
 from .heard import Heard, HeardPool
-from .schedule import Run
-from .stories import IGNORED, Stories, Story
+from .schedule import Run, muon
+from .stories import Stories
+from .story import IGNORED, Story
 from .train_vision import Pictures
 from .wording import ANSWER_WORDS
 
@@ -195,7 +196,7 @@ def train(args: argparse.Namespace) -> None:
         "teacher": (teacher := DecoderTeacher(config)),
     }
     trained = [p for part in parts.values() for p in part.parameters()]
-    optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    optimizer = muon(parts.values(), args.rate, decay=0.02)
     pictures = Pictures(args.scenes, "train")
     pictures.refresh()
     latents = seen_before(vision, pictures, args.out)
@@ -217,8 +218,8 @@ def train(args: argparse.Namespace) -> None:
         if run.spent - saved > 180 or run.is_over:
             saved = run.spent
             run.save(parts, optimizer)
-            if stories.pool is not None:
-                stories.pool.refresh()
+            if stories.questioner.pool is not None:
+                stories.questioner.pool.refresh()
         if run.is_over:
             break
 

@@ -20,7 +20,7 @@ from ..config import NANO, ModelConfig
 from ..tensors import tensor_of
 from ..vision_encoder import VisionEncoder
 from .scenes import COLORS, PLACES, SHAPES, SYMBOLS, Scene, place_of
-from .schedule import Run
+from .schedule import Run, muon
 
 
 class Pictures:
@@ -148,7 +148,7 @@ def train(args: argparse.Namespace) -> None:
         "beside": (teacher := VisionTeacher(NANO)),
     }
     trained = [p for part in parts.values() for p in part.parameters()]
-    optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    optimizer = muon(parts.values(), args.rate, decay=0.02)
     run.resume(parts, optimizer)
     pictures = Pictures(args.scenes, "train")
     pictures.refresh()
