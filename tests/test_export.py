@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from embedded_fakes import answer, picture
 
 from visavis.models import tensors
@@ -15,7 +14,7 @@ from visavis.models.embedded import open_embedded
 from visavis.models.lexicon import Lexicon
 from visavis.models.networks import WeightFile
 from visavis.models.training.export import main
-from visavis.models.training.schedule import Run
+from visavis.models.training.schedule import Run, muon
 from visavis.models.training.wording import ANSWER_WORDS
 from visavis.models.weights import EmbeddedModel
 
@@ -23,7 +22,7 @@ from visavis.models.weights import EmbeddedModel
 def test_runs_become_a_weight_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tensors.seed(0)
     model = EmbeddedModel(NANO, Lexicon.of(ANSWER_WORDS))
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    optimizer = muon([model], 1e-3, decay=0.0)
     runs, out = tmp_path / "runs", tmp_path / "weights" / "nano.safetensors"
     Run("audio", runs, 1, 1e-3).save({"encoder": model.audio}, optimizer)
     Run("vision", runs, 1, 1e-3).save({"vision": model.vision}, optimizer)

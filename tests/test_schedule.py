@@ -7,16 +7,29 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from visavis.models import tensors
-from visavis.models.training.schedule import Run
+from visavis.models.training.schedule import Optimizers, Run, muon
 
 
-def learner() -> tuple[nn.Linear, torch.optim.Optimizer]:
+class Part(nn.Module):
+    """A matrix of a numbered layer, one that comes out, and a bias each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(2, 3)])
+        self.out = nn.Linear(3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.out(self.layers[0](x))
+        return y
+
+
+def learner() -> tuple[Part, Optimizers]:
     tensors.seed(0)
-    part = nn.Linear(2, 1)
-    return part, torch.optim.AdamW(part.parameters(), 1.0)
+    part = Part()
+    return part, muon([part], 1.0, decay=0.0)
 
 
 def test_a_budget_of_nothing_is_over(tmp_path: Path) -> None:
@@ -41,7 +54,6 @@ def test_the_rate_rises_and_falls(tmp_path: Path) -> None:
 
 def test_a_step_goes_down_the_gradient_and_counts(tmp_path: Path) -> None:
     part, optimizer = learner()
-    optimizer.param_groups[0]["scale"] = 0.5
     run = Run("x", tmp_path, minutes=1e9, peak=0.02)
     losses: list[float] = []
     for _ in range(20):
@@ -50,7 +62,26 @@ def test_a_step_goes_down_the_gradient_and_counts(tmp_path: Path) -> None:
         run.descend(loss, part.parameters(), optimizer, longest=1.0)
     assert run.step == 20
     assert losses[-1] < losses[0]
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(run.rate * 0.5, rel=1e-3)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
+        [run.rate] * 2, rel=1e-3
+    )
+
+
+def test_only_matrices_of_numbered_layers_are_made_orthogonal() -> None:
+    """The gradient's singular values do not count: a step is as long in every direction."""
+    part, optimizer = learner()
+    inner, outer = optimizer.each
+    assert [p.shape for p in inner.param_groups[0]["params"]] == [(3, 2)]
+    assert sum(p.numel() for p in outer.param_groups[0]["params"]) == 3 + 3 + 1
+    assert isinstance(inner, torch.optim.Muon)
+    matrix = dict(part.named_parameters())["layers.0.weight"]
+    before = matrix.detach().clone()
+    matrix.grad = torch.tensor([[9.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    for group in inner.param_groups:
+        group["lr"] = 0.1
+    inner.step()  # pyright: ignore[reportUnknownMemberType]
+    moved = (before - matrix.detach()).abs()
+    assert 0.5 < float(moved[1, 1] / moved[0, 0]) < 2.0
 
 
 def test_gradients_are_no_longer_than_said(tmp_path: Path) -> None:
@@ -71,8 +102,9 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     again = Run("x", tmp_path, minutes=1e9, peak=0.01)
     assert again.resume({"part": other}, fresh)
     assert again.step == 1 and again.spent >= run.spent - 1
-    assert torch.equal(other.weight, part.weight)
-    assert fresh.state_dict()["state"].keys() == optimizer.state_dict()["state"].keys()
+    assert torch.equal(other.out.weight, part.out.weight)
+    for mine, its in zip(fresh.each, optimizer.each, strict=True):
+        assert mine.state_dict()["state"].keys() == its.state_dict()["state"].keys() != set()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.pt"]
 
 

@@ -100,7 +100,7 @@ class Run:
         """Count a step and set the rate of the next one."""
         self.step += 1
         for group in optimizer.param_groups:
-            group["lr"] = self.rate * group.get("scale", 1.0)
+            group["lr"] = self.rate
 
     def descend(
         self,
