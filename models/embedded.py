@@ -19,6 +19,7 @@ from ..runtime.tools import Recital
 from .answering import ANSWER_WORDS, RESERVE, Answer, Decoder, Heads
 from .config import SPAN, ModelConfig
 from .context import Context
+from .dictionary import Dictionary
 from .entries import Entries
 from .hedging import HEDGED_BELOW, Hedging
 from .lexicon import ASK, CAMERA_OFF, END, Lexicon
@@ -31,7 +32,6 @@ from .stepper import SlotFailed
 from .tool_words import Recitation, ToolWords
 from .typed_text import normalize
 from .window import Entry, Left, What
-from .word_search import Dictionary
 
 CHANGED = 5.0
 """Mean difference of 8-bit colour over coarse blocks from which a picture is another one."""

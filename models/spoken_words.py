@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .compress import RunCompressor
+from .dictionary import Dictionary
 from .networks import Floats
 from .spelling import LETTERS, LONGEST, SPACE
-from .word_search import Dictionary, WordSearch
+from .word_search import WordSearch
 
 Run = tuple[Floats, Floats]
 """A letter as heard: posteriors [C] and encoder latent [A]."""

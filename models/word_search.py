@@ -1,7 +1,7 @@
 """From heard letters to words: the likeliest words of a dictionary, found as the letters come in.
 
 Token passing (Young, Russell and Thornton 1989) over runs of letters: a letter may be missing, too
-many or another one; which word follows which is worth as much as a letter. What is like no word
+many or another one; which word follows which others is worth as much as a letter. What is like no word
 stays as it was heard.
 
 Axes: W words, L letters of the longest word and its space, C letter classes, K ends followed.
@@ -9,18 +9,13 @@ Axes: W words, L letters of the longest word and its space, C letter classes, K 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from .spelling import SPACE, spell, unspell
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
+from .dictionary import MOST_BEFORE, Dictionary, Floats, History, Ints
+from .spelling import SPACE, unspell
 
 _FAR = np.float32(1e6)
 
@@ -29,7 +24,7 @@ _FAR = np.float32(1e6)
 class Costs:
     """Costs in nats. Chosen on utterances of the training pool."""
 
-    worst: float = 6.0
+    worst: float = 4.5
     """Of a letter that was surely another."""
     extra: float = 3.5
     """Of a heard letter that is in no word."""
@@ -45,79 +40,6 @@ class Costs:
     """… and of each of its letters."""
     ends: int = 4
     """Ends of words followed at a time."""
-
-
-class Dictionary:
-    """Words and how likely each follows each: `surprise` [W + 1, W], its last row for the first."""
-
-    def __init__(self, words: Sequence[str], surprise: Floats) -> None:
-        if surprise.shape != (len(words) + 1, len(words)):
-            raise ValueError(
-                f"{len(words)} words need a table of {len(words) + 1} × {len(words)}, "
-                f"not {surprise.shape}: make the dictionary again"
-            )
-        self.words = tuple(words)
-        self.surprise = surprise
-        self.longest = max(len(word) for word in words)
-        count = len(words)
-        # Letter l of a word leads from state l to state l + 1; the space behind it is its last.
-        self.letters = np.zeros((count, self.longest + 1), np.int32)
-        self.lengths = np.array([len(word) for word in words], np.int32)
-        for row, word in enumerate(words):
-            self.letters[row, : len(word) + 1] = [*spell(word), SPACE]
-        at = np.arange(self.longest + 2)
-        # Where the state behind a word's last letter lies in a flat table of all states.
-        self.last = np.arange(count) * len(at) + self.lengths
-        self.is_beyond = at[None, :] > self.lengths[:, None] + 1  # [W, L + 1]
-
-    @staticmethod
-    def count(sentences: Sequence[str], smoothing: float = 0.3) -> Dictionary:
-        """Of the words of these sentences, a pair never met backed off to its second word alone."""
-        words = sorted({word for sentence in sentences for word in sentence.split()})
-        place = {word: index for index, word in enumerate(words)}
-        pairs = np.zeros((len(words) + 1, len(words)), np.float64)
-        for sentence in sentences:
-            before = len(words)
-            for word in sentence.split():
-                pairs[before, place[word]] += 1
-                before = place[word]
-        alone = (pairs.sum(axis=0) + 1) / (pairs.sum() + len(words))
-        mass = pairs.sum(axis=1, keepdims=True)
-        seen = pairs / np.maximum(mass, 1)
-        trust = np.where(mass > 0, 1 - smoothing, 0)
-        return Dictionary(words, -np.log(trust * seen + (1 - trust) * alone).astype(np.float32))
-
-    def save(self, path: Path) -> None:
-        """Words and their surprises in tenths of a nat, the commonest value of a column left out."""
-        tenths = np.rint(self.surprise * 10).astype(int)
-        rows: dict[str, dict[str, int]] = {}
-        usual = [int(np.bincount(column).argmax()) for column in tenths.T]
-        for index, row in enumerate(tenths):
-            name = self.words[index] if index < len(self.words) else ""
-            rows[name] = {
-                self.words[at]: int(value) for at, value in enumerate(row) if value != usual[at]
-            }
-        found = {"usual": dict(zip(self.words, usual, strict=True)), "after": rows}
-        path.write_text(json.dumps(found, separators=(",", ":")) + "\n")
-
-    @staticmethod
-    def load(path: Path) -> Dictionary:
-        """Raises ValueError naming the file when it is not what `save` wrote."""
-        try:
-            found = json.loads(path.read_text())
-            words = list(found["usual"])
-            place = {word: index for index, word in enumerate(words)}
-            table = np.tile(
-                np.array([found["usual"][w] for w in words], np.float32), (len(words) + 1, 1)
-            )
-            for name, row in found["after"].items():
-                for word, value in row.items():
-                    table[place[name] if name else len(words), place[word]] = value
-        except (OSError, KeyError, TypeError, ValueError) as problem:
-            raise ValueError(
-                f"{path} is no dictionary ({problem!r}): export the model again"
-            ) from None
-        return Dictionary(words, table / np.float32(10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +81,24 @@ class WordSearch:
     def _begin(self, ends: list[tuple[float, int]]) -> None:
         """Words begin after these ends: (cost, index into _said)."""
         dictionary, costs = self._dictionary, self._costs
-        last = [self._last_word(said) for _, said in ends]
+        surprise = np.stack([dictionary.after(self._history(said)) for _, said in ends])
         before = np.array([cost for cost, _ in ends], np.float32)[:, None]
-        entry = before + costs.follows * dictionary.surprise[last]
+        entry = before + costs.follows * surprise
         best = entry.argmin(axis=0)
         self._cost[:, 0] = entry.min(axis=0)
         self._from[:, 0] = np.array([said for _, said in ends], np.int32)[best]
         cost, said = ends[0]
         self._raw.append((cost + costs.unknown, said, ""))
 
-    def _last_word(self, said: int) -> int:
-        last = self._said[said]
-        return len(self._dictionary.words) if last is None else last.word
+    def _history(self, at: int) -> History:
+        """The last words said, the beginning among them where they are few."""
+        said, words = self._said[at], list[int]()
+        while said is not None and len(words) < MOST_BEFORE:
+            words.append(said.word)
+            said = said.before
+        if len(words) < MOST_BEFORE:
+            words.append(len(self._dictionary.words))
+        return tuple(reversed(words))
 
     def feed(self, chances: Floats) -> None:
         """The next run of letters: its posterior [C]."""

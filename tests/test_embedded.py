@@ -24,6 +24,7 @@ from embedded_fakes import (
 
 from visavis.models.config import Kind
 from visavis.models.context import FILLED_AT_ONCE, LAID_AT_ONCE, PICTURES_PER_UTTERANCE
+from visavis.models.dictionary import Dictionary
 from visavis.models.embedded import Embedded, open_embedded
 from visavis.models.hedging import Hedging
 from visavis.models.lexicon import ASK, CAMERA_OFF, END, MARKS, NOTE
@@ -34,7 +35,6 @@ from visavis.models.spelling import spell, word_spans
 from visavis.models.stepper import SlotFailed
 from visavis.models.tool_words import ToolWords
 from visavis.models.window import CONTEXT, KEPT, length
-from visavis.models.word_search import Dictionary
 from visavis.runtime.events import Head, TokensTaken
 
 CONFIG, LEXICON = weights().config, weights().lexicon

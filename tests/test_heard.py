@@ -14,10 +14,10 @@ from visavis.models import tensors
 from visavis.models.audio_encoder import AudioEncoder
 from visavis.models.compress import runs_of
 from visavis.models.config import NANO
+from visavis.models.dictionary import Dictionary
 from visavis.models.spelling import spell, unspell
 from visavis.models.training.heard import Heard, HeardPool, listen
 from visavis.models.training.train_audio import Utterances, padded
-from visavis.models.word_search import Dictionary
 
 SMALL = replace(NANO, audio_width=16, audio_hidden=16, dilations=(1,))
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from embedded_fakes import weights
 
+from visavis.models.dictionary import Dictionary
 from visavis.models.networks import Floats
 from visavis.models.spelling import BLANK, LONGEST, spell
 from visavis.models.spoken_words import SpokenWords, letter_of
-from visavis.models.word_search import Dictionary, WordSearch
+from visavis.models.word_search import WordSearch
 
 CONFIG = weights().config
 LATENT = np.zeros(CONFIG.audio_width, np.float32)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 from embedded_fakes import Dictated, networks, picture, rest, say, weights
 
+from visavis.models.dictionary import Dictionary
 from visavis.models.embedded import Embedded
 from visavis.models.window import What
-from visavis.models.word_search import Dictionary
 
 QUESTIONS = ("what colour is this", "what colour is the star", "where is the star", "is it a heart")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from visavis.models.config import NANO
+from visavis.models.dictionary import Dictionary
 from visavis.models.spelling import spell
-from visavis.models.word_search import Dictionary, WordSearch
+from visavis.models.word_search import WordSearch
 
 SENTENCES = (
     "what colour is the circle",
@@ -32,7 +34,15 @@ def found(dictionary: Dictionary, letters: str, sure: float = 0.7) -> str:
 
 @pytest.fixture(scope="module")
 def dictionary() -> Dictionary:
-    return Dictionary.count(SENTENCES)
+    return Dictionary.count(SENTENCES * 3)
+
+
+def histories(dictionary: Dictionary, sentences: Sequence[str]) -> Iterator[tuple[int, ...]]:
+    """What stands before each word, up to three words of it."""
+    for sentence in sentences:
+        said = [len(dictionary.words), *map(dictionary.words.index, sentence.split())]
+        for at in range(1, len(said)):
+            yield tuple(said[max(0, at - 3) : at])
 
 
 @pytest.mark.parametrize(
@@ -81,7 +91,32 @@ def test_a_dictionary_comes_back_from_its_file(dictionary: Dictionary, tmp_path:
     dictionary.save(path)
     again = Dictionary.load(path)
     assert again.words == dictionary.words
-    np.testing.assert_allclose(again.surprise, dictionary.surprise, atol=0.051)
+    for history in histories(dictionary, SENTENCES):
+        np.testing.assert_allclose(again.after(history), dictionary.after(history), atol=0.06)
+
+
+def test_surprises_are_chances(dictionary: Dictionary) -> None:
+    for history in (*histories(dictionary, SENTENCES), (0, 1, 2), (5, 5, 5)):
+        assert np.exp(-dictionary.after(history)).sum() == pytest.approx(1.0, rel=1e-4)
+
+
+def test_words_further_back_count() -> None:
+    """After "the" alone both are as likely; three words tell them apart."""
+    dictionary = Dictionary.count(["where is the cat now", "here comes the dog now"] * 3)
+    place = dictionary.words.index
+
+    def surprise(history: str, word: str) -> float:
+        return float(dictionary.after(tuple(map(place, history.split())))[place(word)])
+
+    assert surprise("the", "cat") == pytest.approx(surprise("the", "dog"))
+    assert surprise("is the", "cat") < surprise("the", "cat") < surprise("comes the", "cat")
+    assert surprise("where is the", "cat") < surprise("is the", "cat")
+
+
+def test_what_was_met_only_once_says_nothing_of_what_follows() -> None:
+    dictionary = Dictionary.count(["where is the cat", "here comes the dog"])
+    the, comes = (dictionary.words.index(word) for word in ("the", "comes"))
+    np.testing.assert_array_equal(dictionary.after((comes, the)), dictionary.after((the,)))
 
 
 def test_a_broken_dictionary_is_named(tmp_path: Path) -> None:

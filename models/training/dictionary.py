@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from ..word_search import Dictionary
+from ..dictionary import Dictionary
 from .intents import question_text
 
 

@@ -23,8 +23,9 @@ import torch
 from ..audio_encoder import AudioEncoder
 from ..compress import runs_of
 from ..config import NANO
+from ..dictionary import Dictionary
 from ..spelling import spell, word_spans
-from ..word_search import Dictionary, WordSearch
+from ..word_search import WordSearch
 from .dictionary import dictionary
 from .intents import understand
 from .train_audio import Utterances, padded
