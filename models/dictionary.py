@@ -76,7 +76,7 @@ class Dictionary:
         return known
 
     def _after(self, history: History) -> Floats:
-        row = self._pairs[history[-1]]
+        row: Floats = self._pairs[history[-1]]
         for count in range(2, min(len(history), MOST_BEFORE) + 1):
             found = self._longer.get(history[-count:])
             if found is None:
