@@ -27,6 +27,7 @@ from onnx import helper, numpy_helper
 from onnxruntime import quantization
 from rich.table import Table
 
+from ..models.block_weights import BLOCK, blocks
 from ..models.config import SPAN
 from ..models.networks import WeightFile, shipped
 from .report import show
@@ -35,8 +36,6 @@ MODEL = "nano"
 HELD = 100
 """Positions in the cache behind which the decoder is measured."""
 POSITIONS = (1, 4, 9, 37)
-BLOCK = 32
-"""Weights that share one scale, of `MatMulNBits`."""
 WAYS = ("fp32", "dynamic int8", "block int8")
 
 # Neither library has types for what is used here: Any ends at this module's own annotations.
@@ -109,7 +108,7 @@ def block_wise(graph: Any) -> Any:
         weight = weight if node.op_type == "Gemm" else np.ascontiguousarray(weight.T)
         if weight.ndim != 2 or weight.shape[1] % BLOCK:
             continue
-        packed, scales = quantised_blocks(weight)
+        packed, scales = blocks(weight)
         names = [f"{node.input[1]}.packed", f"{node.input[1]}.scales"]
         for name, array in zip(names, (packed, scales), strict=True):
             copy.graph.initializer.append(_arrays.from_array(array, name))
@@ -128,16 +127,6 @@ def block_wise(graph: Any) -> Any:
             )
         )
     return copy
-
-
-def quantised_blocks(
-    weight: npt.NDArray[np.float32],
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """[N, K] -> blocks [N, K / BLOCK, BLOCK] around 128, and their scales."""
-    blocks = weight.reshape(len(weight), -1, BLOCK)
-    scales = np.maximum(np.abs(blocks).max(axis=2), 1e-12) / 127
-    packed = np.clip(np.rint(blocks / scales[..., None]), -127, 127) + 128
-    return packed.astype(np.uint8), scales.astype(np.float32).reshape(-1)
 
 
 def session(graph: Any) -> Any:

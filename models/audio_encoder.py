@@ -68,6 +68,13 @@ class SplicedLayer(nn.Module):
         spliced = torch.cat([seen[:, :t], seen[:, d : d + t], seen[:, 2 * d :]], dim=2)
         return x + self.down(F.gelu(self.up(spliced))), seen[:, t:]
 
+    def frame(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` for a single frame: x [B, D], past [B, 2d, D] -> output [B, D], the new past."""
+        new = self.norm(x)
+        spliced = torch.cat([past[:, 0], past[:, self.dilation], new], dim=1)
+        after = torch.cat([past[:, 1:], new[:, None]], dim=1)
+        return x + self.down(F.gelu(self.up(spliced))), after
+
 
 class AudioEncoder(nn.Module):
     """Log-mel front end, spliced layers, CTC head."""

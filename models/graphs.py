@@ -11,7 +11,7 @@ import io
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,11 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from .audio_encoder import N_FFT
+from .audio_encoder import N_FFT, SplicedLayer
+from .block_graphs import eight_bit
 from .config import SPAN
 from .networks import Floats, Ints, Pictures
+from .onnx_networks import EIGHT_BIT
 from .span_graphs import OPSET, outside, span_graph
 from .tensors import tensor_of
 from .weights import EmbeddedModel
@@ -31,7 +33,7 @@ _exporter: Any = torch.onnx
 
 
 class HearStep(nn.Module):
-    """One window of PCM for B streams. The spectrum is a matrix product, which ONNX has."""
+    """One window of PCM for B streams, a single frame. The spectrum is a matrix product, which ONNX has."""
 
     spectrum: Tensor
 
@@ -55,9 +57,14 @@ class HearStep(nn.Module):
         real, imaginary = torch.split(bins, N_FFT // 2 + 1, dim=2)
         mel = torch.log((real * real + imaginary * imaginary) @ self.audio.filters.T + 1e-6)
         pasts = list(torch.split(frames, [2 * d for d in config.dilations], dim=1))
-        logits, latents, after = self.audio.encode(self.audio.stack(mel), pasts)
+        x, after = self.audio.enter(self.audio.stack(mel)[:, 0]), list[Tensor]()
+        for layer, past in zip(self.audio.layers, pasts, strict=True):
+            x, now = cast(SplicedLayer, layer).frame(x, past)
+            after.append(now)
+        latents = self.audio.norm(x)
+        letters = self.audio.letters(latents).view(-1, config.letters_per_frame, config.classes)
         kept = seen[:, config.window :]
-        return logits.softmax(dim=-1), latents[:, 0], kept, torch.cat(after, dim=1)
+        return letters.softmax(dim=-1), latents, kept, torch.cat(after, dim=1)
 
 
 class Glance(nn.Module):
@@ -236,6 +243,9 @@ def export(model: EmbeddedModel, folder: Path) -> None:
                 taken[name].append(tensor.name)
                 tensor.CopyFrom(outside(tensor.name, tensor.dims))
         (folder / f"{c.name}.{name}.onnx").write_bytes(graph.SerializeToString())
+        if name == "hear":
+            structure, taken[EIGHT_BIT] = eight_bit(graph)
+            (folder / f"{c.name}.{EIGHT_BIT}.onnx").write_bytes(structure)
     words, first = model.decoder.head.out_features, c.exits[0]
     for name, (start, end) in {"shallow": (0, first), "deep": (first, c.layers)}.items():
         structure, taken[name] = span_graph(c, words, start, end)

@@ -158,9 +158,9 @@ def span_graph(config: ModelConfig, words: int, first: int, last: int) -> tuple[
     return found, list(span.weights)
 
 
-def outside(name: str, shape: Sequence[int]) -> onnx.TensorProto:
-    """A weight that is not in the graph's file."""
-    tensor = onnx.TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+def outside(name: str, shape: Sequence[int], kind: int = TensorProto.FLOAT) -> onnx.TensorProto:
+    """A weight that is not in the graph's file; its numbers are of this kind."""
+    tensor = onnx.TensorProto(name=name, data_type=kind, dims=shape)
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="weights")
     return tensor

@@ -78,10 +78,11 @@ def _networks(weights: WeightFile, settings: EngineSettings) -> OnnxNetworks | R
         torch.set_num_threads(settings.threads or 1)
         return Reference(load(weights.path))
     opened: dict[int, OnnxNetworks] = {}
+    int8 = {"on": True, "off": False}.get(settings.int8)
 
     def seconds(threads: int) -> float:
-        opened[threads] = OnnxNetworks(weights, threads)
+        opened[threads] = OnnxNetworks(weights, threads, int8=int8)
         return step_seconds(opened[threads], weights.config.width)
 
     threads = choose_threads(settings.threads, seconds)
-    return opened.get(threads) or OnnxNetworks(weights, threads)
+    return opened.get(threads) or OnnxNetworks(weights, threads, int8=int8)

@@ -32,7 +32,7 @@ def test_runs_become_a_weight_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     file = WeightFile(out)
     assert file.config == NANO
     assert {"vision", "audio", "fused"} == set(file.notes)
-    assert len(list(out.parent.glob("nano.*.onnx"))) == 6
+    assert len(list(out.parent.glob("nano.*.onnx"))) == 7
     agent = open_embedded(file, 1)
     agent.look([0], picture(60))
     assert answer(agent, "what is it")

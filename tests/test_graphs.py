@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from tiny_model import TINY, tiny_model
 
 from visavis.models import tensors
+from visavis.models.block_weights import PACKED, SCALES
 from visavis.models.config import SPAN
 from visavis.models.graphs import HearStep, Reference, export
 from visavis.models.networks import Floats, shipped
-from visavis.models.onnx_networks import OnnxNetworks
+from visavis.models.onnx_networks import EIGHT_BIT, OnnxNetworks
 from visavis.models.weights import load
 
 EXAMPLES = settings(max_examples=4, deadline=None)
@@ -27,7 +28,7 @@ FRAMES = sum(2 * d for d in CONFIG.dilations)
 
 @pytest.fixture(scope="module")
 def onnx() -> OnnxNetworks:
-    return OnnxNetworks(weights())
+    return OnnxNetworks(weights(), int8=False)
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +49,38 @@ def drawn(rng: np.random.Generator, scale: float, *shape: int) -> Floats:
 @EXAMPLES
 @given(st.integers(1, 9), st.integers(0, 99))
 def test_hear(onnx: OnnxNetworks, reference: Reference, rows: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    inputs = (
+    inputs = heard(np.random.default_rng(seed), rows)
+    close(onnx.hear(*inputs), reference.hear(*inputs))
+
+
+def heard(rng: np.random.Generator, rows: int) -> tuple[Floats, Floats, Floats]:
+    return (
         drawn(rng, 0.1, rows, CONFIG.window),
         drawn(rng, 0.1, rows, SPAN - CONFIG.hop),
         drawn(rng, 1, rows, FRAMES, CONFIG.audio_width),
     )
-    close(onnx.hear(*inputs), reference.hear(*inputs))
+
+
+def test_eight_bits_hear_the_same_letters(reference: Reference) -> None:
+    small, rng = OnnxNetworks(weights(), int8=True), np.random.default_rng(0)
+    assert small.told.endswith("audio encoder in 8 bits")
+    inputs = heard(rng, 64)
+    found, wanted = small.hear(*inputs), reference.hear(*inputs)
+    assert (found[0].argmax(-1) == wanted[0].argmax(-1)).mean() > 0.96
+    np.testing.assert_allclose(found[1], wanted[1], atol=0.15)
+    np.testing.assert_allclose(found[2], wanted[2])
+
+
+@EXAMPLES
+@given(st.integers(2, 8), st.integers(0, 99))
+def test_in_eight_bits_nobody_hears_what_others_say(rows: int, seed: int) -> None:
+    small = OnnxNetworks(weights(), int8=True)
+    inputs = heard(np.random.default_rng(seed), rows)
+    together = small.hear(*inputs)
+    for row in range(rows):
+        alone = small.hear(*(one[row : row + 1] for one in inputs))
+        for one, other in zip(together, alone, strict=True):
+            np.testing.assert_allclose(one[row : row + 1], other, atol=2e-4)
 
 
 @EXAMPLES
@@ -138,11 +164,12 @@ def test_graphs_hold_structure_only_and_name_their_weights(tmp_path: Path) -> No
     model = tiny_model()
     export(model, tmp_path)
     sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
-    names = {"hear", "glance", "recognise", "read", "shallow", "deep"}
+    names = {"hear", EIGHT_BIT, "glance", "recognise", "read", "shallow", "deep"}
     assert set(sizes) == {f"tiny.{name}.onnx" for name in names} | {"tiny.graphs.json"}
     state = set(model.state_dict())
     for taken in _json(tmp_path / "tiny.graphs.json").values():
-        assert taken and all(n in state or f"decoder.{n}" in state for n in taken)
+        whole = {name.removesuffix(PACKED).removesuffix(SCALES) for name in taken}
+        assert whole and all(n in state or f"decoder.{n}" in state for n in whole)
 
 
 def _json(path: Path) -> dict[str, list[str]]:

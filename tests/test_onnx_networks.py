@@ -11,7 +11,7 @@ from embedded_fakes import Header, Tensors, networks, rewritten, weights
 
 from visavis.models.config import NANO
 from visavis.models.networks import WeightFile, shipped
-from visavis.models.onnx_networks import OnnxNetworks
+from visavis.models.onnx_networks import EIGHT_BIT, OnnxNetworks
 from visavis.runtime.errors import WeightsError
 
 
@@ -46,6 +46,17 @@ def test_missing_graphs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (folder / "nano.recognise.onnx").unlink()
     with pytest.raises(WeightsError, match=r"nano\.recognise\.onnx is missing: reinstall"):
         OnnxNetworks(file)
+
+
+@pytest.mark.parametrize(("whole", "small", "is_chosen"), [(2.0, 1.0, True), (1.0, 1.0, False)])
+def test_eight_bits_are_taken_where_they_are_faster(
+    monkeypatch: pytest.MonkeyPatch, whole: float, small: float, is_chosen: bool
+) -> None:
+    seconds = {"hear": whole, EIGHT_BIT: small}
+    monkeypatch.setattr(OnnxNetworks, "_hear_seconds", lambda _, graph: seconds[graph])
+    assert ("8 bits" in OnnxNetworks(weights()).told) == is_chosen
+    assert "8 bits" in OnnxNetworks(weights(), int8=True).told
+    assert "8 bits" not in OnnxNetworks(weights(), int8=False).told
 
 
 def test_shapes_of_what_each_gives() -> None:

@@ -53,6 +53,13 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     performance_early_exit: Annotated[
         bool, Meta(description="Whether it drafts at a quarter of its depth and verifies.")
     ] = False
+    int8: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(
+            description="Weights of 8 bits in the audio encoder; 'auto' where a measurement at the "
+            "start finds them faster."
+        ),
+    ] = "auto"
     backend: Annotated[
         Literal["onnxruntime", "torch"],
         Meta(
