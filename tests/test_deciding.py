@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from runtime_fakes import Talk, acts
+from runtime_fakes import Talk, acts, turn_settings
 
 from visavis.runtime.effects import CommitTurn, RetractShadow, StartShadow
 from visavis.runtime.events import ToolCalled
-from visavis.runtime.settings import TurnSettings
 
 
 def test_two_scores_in_a_row_have_to_agree_that_the_question_is_over() -> None:
@@ -23,12 +22,12 @@ def test_two_scores_in_a_row_have_to_agree_that_the_question_is_over() -> None:
 
 
 def test_late_words_just_before_the_commit_wait_for_a_second_score() -> None:
-    talk = Talk(turn=TurnSettings(eager_silence_ms=96))
+    talk = Talk(turn=turn_settings(eager_silence_ms=96))
     talk.speech()
     talk.pause(3)
     assert acts(talk.head(1)) == []  # one score
     assert acts(talk.pause(1))[0] == CommitTurn(1)
-    talk = Talk(turn=TurnSettings(eager_silence_ms=96))
+    talk = Talk(turn=turn_settings(eager_silence_ms=96))
     talk.speech()
     talk.text("what")
     talk.pause(3)
@@ -67,7 +66,7 @@ def test_what_a_retracted_answer_called_never_runs() -> None:
 
 
 def test_words_that_come_late_may_do_so_again_after_a_pause() -> None:
-    talk = Talk(turn=TurnSettings(max_restarts=1))
+    talk = Talk(turn=turn_settings(max_restarts=1))
     talk.speech()
     for number in (1, 2):  # in each silence of the utterance
         started = [e for e in talk.pause(3) if isinstance(e, StartShadow)]

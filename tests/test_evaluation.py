@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from embedded_fakes import weights
+from runtime_fakes import turn_settings
 from training_fakes import write_scenes, write_speech
 
 from visavis.models.embedded import open_embedded
@@ -20,7 +21,6 @@ from visavis.models.training.train_audio import Utterances
 from visavis.models.training.train_vision import Pictures
 from visavis.runtime.errors import WeightsError
 from visavis.runtime.events import Head
-from visavis.runtime.settings import TurnSettings
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_curve_of_turn_ends_follows_from_the_silences() -> None:
         silence(999, Head.ANSWER, is_end=True),
         silence(999, Head.WAIT, is_end=True),
     ]
-    told = curve(found, patient_ms=700)
+    told = curve(found, patient_ms=700, turns=turn_settings())
     judged = {eager: (cut, delay) for eager, cut, delay in told["judged"]}
     alone = {eager: (cut, delay) for eager, cut, delay in told["silence_alone"]}
     assert (told["pauses"], told["ends"]) == (3, 2)
@@ -95,7 +95,7 @@ def test_what_is_forgotten_cuts_nobody_off_and_delays_no_answer() -> None:
         silence(999, Head.SILENT, is_end=True),
         silence(999, Head.ANSWER, is_end=True),
     ]
-    told = curve(found)
+    told = curve(found, turns=turn_settings())
     assert told["ends_answered"] == 1
     (middle,) = [row for row in told["patience"] if row[0] == 0.5]
     assert middle == [0.5, 0.5, 192.0, 192.0]
@@ -112,7 +112,7 @@ def test_settings_are_proposed_that_cut_into_few_pauses() -> None:
 
 
 def test_a_judgement_holds_until_something_else_was_understood() -> None:
-    turns = TurnSettings(eager_silence_ms=192, unsure_silence_ms=640, patient_silence_ms=896)
+    turns = turn_settings(patient_silence_ms=896)
     waits, answers = Score(3, Head.WAIT, 0.9), Score(5, Head.ANSWER, 0.99)
     assert Silence(999, True, (answers,)).answered_ms(turns) == 192
     assert Silence(999, True, (waits, answers)).answered_ms(turns) == 192

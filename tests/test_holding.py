@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runtime_fakes import Talk, acts, told, turn_detection, types
+from runtime_fakes import Talk, acts, told, turn_detection, turn_settings, types
 
 from visavis.runtime.audio_path import AudioPath
 from visavis.runtime.effects import (
@@ -26,11 +26,10 @@ from visavis.runtime.events import (
     VoiceReady,
 )
 from visavis.runtime.session import Session
-from visavis.runtime.settings import TurnSettings
 from visavis.transports.opus import PACKET_SAMPLES
 from visavis.transports.playout import Line, Packetizer
 
-TURNS = TurnSettings(confirm_ms=736, resume_silence_ms=192)
+TURNS = turn_settings(confirm_ms=736, resume_silence_ms=192)
 
 
 def ours(effects: list[Effect]) -> list[str]:
@@ -90,7 +89,7 @@ def test_a_voice_that_goes_on_is_a_turn_whatever_it_says() -> None:
 
 
 def test_the_whole_of_what_was_sent_counts_as_heard_once_the_delay_is_over() -> None:
-    turns = TurnSettings(confirm_ms=736, client_delay_ms=400)
+    turns = turn_settings(confirm_ms=736, client_delay_ms=400)
     talk = Talk(turn=turns)
     turn = talk.answering(" It is red.")
     talk.played(turn, 32_000)

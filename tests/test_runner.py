@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 import numpy as np
 import pytest
-from runtime_fakes import FakeEngine, FakeTransport, FakeVoice, FlatPixels
+from runtime_fakes import FakeEngine, FakeTransport, FakeVoice, FlatPixels, turn_settings
 
 from visavis.runtime.clock import LoopClock, run_virtual
 from visavis.runtime.errors import EngineFull
@@ -26,7 +26,7 @@ class Stage:
         self.transport = FakeTransport()
         self.engine = engine or FakeEngine()
         self.voice = voice or FakeVoice()
-        self.session = Session("sess_run")
+        self.session = Session("sess_run", turn=turn_settings())
         self.log: list[Happening] = []
         self.pts = 0
         self.runner = SessionRunner(
@@ -111,7 +111,11 @@ def test_the_recorded_log_gives_the_same_effects_again() -> None:
         await stage.hear(40, 0)
 
     stage = Stage().run(script)
-    again = [effect for call in replay(Session("sess_run"), stage.log) for effect in call]
+    again = [
+        effect
+        for call in replay(Session("sess_run", turn=turn_settings()), stage.log)
+        for effect in call
+    ]
     messages = [getattr(effect, "message", None) for effect in again]
     sent = [message for message in stage.transport.sent[4:]]
     assert [m for m in messages if m is not None][: len(sent)] == sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from runtime_fakes import Talk, acts, heard_at_once, told, turn_detection, types
+from runtime_fakes import Talk, acts, heard_at_once, told, turn_detection, turn_settings, types
 
 from visavis.runtime.effects import (
     CancelTurn,
@@ -44,7 +44,7 @@ from visavis.runtime.events import (
 )
 from visavis.runtime.ledger import LatencyTotals
 from visavis.runtime.session import Session
-from visavis.runtime.settings import SessionSettings, TurnSettings
+from visavis.runtime.settings import SessionSettings
 
 
 def test_speech_is_told_at_its_onset_with_its_first_sample() -> None:
@@ -166,7 +166,7 @@ def test_speech_before_the_commit_retracts_the_shadow_and_goes_on_with_the_utter
 
 
 def test_late_words_start_the_shadow_again_but_not_for_ever() -> None:
-    talk = Talk(turn=TurnSettings(max_restarts=2))
+    talk = Talk(turn=turn_settings(max_restarts=2))
     talk.speech()
     talk.text("what")
     talk.pause(3)
@@ -308,7 +308,7 @@ def test_an_answer_cut_before_it_is_complete_is_cancelled_once() -> None:
 
 
 def test_a_cough_does_not_cut() -> None:
-    talk = Talk(turn=TurnSettings(barge_in_ms=96))
+    talk = Talk(turn=turn_settings(barge_in_ms=96))
     turn = talk.answering()
     talk.played(turn, 4_800)
     assert talk.speech(2) == []
@@ -332,7 +332,7 @@ def test_our_own_voice_needs_a_higher_probability_to_be_speech() -> None:
 
 
 def test_speech_that_begins_over_the_end_of_an_answer_is_an_utterance() -> None:
-    talk = Talk(turn=TurnSettings(barge_in_ms=96))
+    talk = Talk(turn=turn_settings(barge_in_ms=96))
     turn = talk.answering()
     talk.speech(2)
     talk.played(turn, 48_000, is_done=True)
@@ -471,7 +471,7 @@ def test_missing_audio_ends_an_utterance() -> None:
 
 
 def test_endless_speech_is_answered() -> None:
-    talk = Talk(turn=TurnSettings(max_utterance_s=1.0))
+    talk = Talk(turn=turn_settings(max_utterance_s=1.0))
     started = acts(talk.speech(32))
     assert started == [StartShadow(1, tail_pts=talk.pts)]
     assert acts(talk.head(1)) == [CommitTurn(1)]
@@ -574,7 +574,7 @@ def test_the_camera_is_switched_and_pictures_are_told() -> None:
 
 def test_the_ledger_of_a_turn_has_what_the_engine_stamped() -> None:
     totals = LatencyTotals()
-    session = Session("sess_x", process_totals=totals)
+    session = Session("sess_x", process_totals=totals, turn=turn_settings())
     stamps = {"arrived": 1.0, "compute_started": 1.001, "latents_ready": 1.004}
     for window in range(1, 14):
         probability = 0.9 if window <= 10 else 0.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from runtime_fakes import turn_settings
 
 from visavis.runtime.events import Head
 from visavis.runtime.realtime_config import SemanticVad, ServerVad
-from visavis.runtime.settings import AudioSettings, TurnSettings
+from visavis.runtime.settings import AudioSettings
 from visavis.runtime.turn_rules import (
     EAGER_FACTOR,
     MAX_TIMEOUT_MS,
@@ -18,7 +19,7 @@ from visavis.runtime.turn_rules import (
     turn_rules,
 )
 
-TURNS, AUDIO = TurnSettings(), AudioSettings()
+TURNS, AUDIO = turn_settings(), AudioSettings()
 
 
 def test_the_operators_patience_is_the_middle() -> None:
@@ -31,7 +32,7 @@ def test_more_eager_is_less_patient_within_the_published_limits() -> None:
     low = turn_rules(TURNS, AUDIO, SemanticVad(eagerness="low")).turns
     for name in ("eager_silence_ms", "unsure_silence_ms", "patient_silence_ms"):
         assert getattr(high, name) < getattr(TURNS, name) < getattr(low, name)
-    slow = TurnSettings(patient_silence_ms=9_000)
+    slow = turn_settings(patient_silence_ms=9_000)
     for eagerness in ("high", "low"):
         rules = turn_rules(slow, AUDIO, SemanticVad(eagerness=eagerness))
         assert rules.turns.patient_silence_ms <= MAX_TIMEOUT_MS[eagerness]
@@ -60,7 +61,7 @@ def test_the_silences_keep_their_order_at_every_patience(patience: float) -> Non
 
 
 def test_the_operators_patience_holds_until_a_client_names_another() -> None:
-    slow = TurnSettings(patience=1.0)
+    slow = turn_settings(patience=1.0)
     auto = turn_rules(slow, AUDIO, SemanticVad()).turns
     assert auto.eager_silence_ms == round(TURNS.eager_silence_ms * PATIENT_FACTOR)
     assert turn_rules(slow, AUDIO, SemanticVad(eagerness="medium")).turns == slow
