@@ -36,11 +36,11 @@ class TurnSettings(msgspec.Struct, frozen=True, kw_only=True):
     sure: Annotated[
         float,
         Meta(description="Confidence from which a question counts as finished.", ge=0, le=1),
-    ] = 0.95
+    ] = 0.98
     unsure_silence_ms: Annotated[
         int,
         Meta(description="Silence after which it is answered with less confidence, in ms.", ge=32),
-    ] = 640
+    ] = 512
     patient_silence_ms: Annotated[
         int, Meta(description="Silence granted to an unfinished sentence, in ms.", ge=32)
     ] = 900
