@@ -122,14 +122,14 @@ class Dictionary:
             }
             for index, row in enumerate(tenths)
         }
-        longer = {
-            " ".join(names[index] for index in history): {
-                self.words[word]: max(1, round(1000 * float(share)))
-                for word, share in zip(following, shares, strict=True)
+        longer: dict[str, dict[str, int]] = {}
+        for history, (following, shares) in self._longer.items():
+            indices: list[int] = following.tolist()
+            thousandths: list[int] = np.maximum(1, np.rint(1000 * shares)).astype(int).tolist()
+            longer[" ".join(names[index] for index in history)] = {
+                self.words[index]: share for index, share in zip(indices, thousandths, strict=True)
             }
-            for history, (following, shares) in self._longer.items()
-        }
-        found = {
+        found: dict[str, object] = {
             "usual": dict(zip(self.words, usual, strict=True)),
             "after": after,
             "longer": longer,

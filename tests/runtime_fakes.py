@@ -53,7 +53,7 @@ def turn_detection(wish: object) -> SessionUpdated:
 def turn_settings(**wishes: Any) -> TurnSettings:
     """Silences and a sureness that tests count with, whatever the shipped model is best served by.
     Any: settings are of many types."""
-    counted = {"eager_silence_ms": 192, "unsure_silence_ms": 640, "sure": 0.95}
+    counted: dict[str, Any] = {"eager_silence_ms": 192, "unsure_silence_ms": 640, "sure": 0.95}
     return TurnSettings(**{**counted, **wishes})
 
 

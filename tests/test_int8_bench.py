@@ -6,22 +6,13 @@ import numpy as np
 from embedded_fakes import weights
 
 from visavis.latency_bench.int8 import (
-    BLOCK,
     WAYS,
     agreement,
     block_wise,
     cases,
     measure,
-    quantised_blocks,
     whole_graph,
 )
-
-
-def test_blocks_come_near_the_weights() -> None:
-    weight = np.random.default_rng(0).normal(0, 1, (6, 3 * BLOCK)).astype(np.float32)
-    packed, scales = quantised_blocks(weight)
-    back = (packed.astype(np.float32) - 128) * scales.reshape(6, 3, 1)
-    np.testing.assert_allclose(back.reshape(weight.shape), weight, atol=float(scales.max()) / 2)
 
 
 def test_every_product_with_a_weight_is_quantised() -> None:

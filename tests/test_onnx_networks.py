@@ -52,8 +52,10 @@ def test_missing_graphs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_eight_bits_are_taken_where_they_are_faster(
     monkeypatch: pytest.MonkeyPatch, whole: float, small: float, is_chosen: bool
 ) -> None:
-    seconds = {"hear": whole, EIGHT_BIT: small}
-    monkeypatch.setattr(OnnxNetworks, "_hear_seconds", lambda _, graph: seconds[graph])
+    def seconds(_: OnnxNetworks, graph: str) -> float:
+        return {"hear": whole, EIGHT_BIT: small}[graph]
+
+    monkeypatch.setattr(OnnxNetworks, "_hear_seconds", seconds)
     assert ("8 bits" in OnnxNetworks(weights()).told) == is_chosen
     assert "8 bits" in OnnxNetworks(weights(), int8=True).told
     assert "8 bits" not in OnnxNetworks(weights(), int8=False).told
