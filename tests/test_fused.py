@@ -14,14 +14,16 @@ from visavis.runtime.settings import EngineSettings
 
 
 def test_the_shipped_model_on_one_thread() -> None:
-    model = stepper(EngineSettings(slots=2, threads=1))
+    model = stepper(EngineSettings(slots=2, threads=1, int8="on"))
     assert model.slots == 2
-    assert model.chosen == {"model": "ONNX Runtime, 1 thread inside a step"}
+    assert model.chosen == {
+        "model": "ONNX Runtime, 1 thread inside a step, audio encoder in 8 bits"
+    }
 
 
 def test_both_back_ends_say_the_same() -> None:
     onnx, torch = (
-        stepper(EngineSettings(slots=1, threads=1, backend=backend))
+        stepper(EngineSettings(slots=1, threads=1, backend=backend, int8="off"))
         for backend in ("onnxruntime", "torch")
     )
     assert torch.chosen["model"] == "PyTorch"

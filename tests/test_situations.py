@@ -30,7 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
         ("what was the first thing", "memory"),
         ("how many beeps did you hear", "sound"),
         ("what colour was it when you heard the clap", "both"),
-        ("and what about the other one", "chatter"),
+        ("and the one over yonder", "chatter"),
         ("and the other one", "follow-up"),
         ("are you sure", "sure"),
     ],

@@ -99,8 +99,9 @@ class Run:
     def advance(self, optimizer: Optimizers) -> None:
         """Count a step and set the rate of the next one."""
         self.step += 1
+        rate = self.rate
         for group in optimizer.param_groups:
-            group["lr"] = self.rate
+            group["lr"] = rate
 
     def descend(
         self,

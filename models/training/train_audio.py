@@ -173,8 +173,8 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
     tests = {name: Utterances(folder, name) for name in ("seen", "unseen")}
     pool.refresh()
     losses: list[float] = []
-    saved = run.spent
-    while not run.is_over:
+    saved, is_over = run.spent, run.is_over
+    while not is_over:
         # Utterances of like length share a batch: draw many, sort, cut, shuffle the pieces.
         drawn: npt.NDArray[np.int64] = rng.choice(
             len(pool.pcm), size=min(len(pool.pcm), batch * 16), replace=False
@@ -211,7 +211,8 @@ def train(minutes: float, folder: Path, out: Path, batch: int, peak: float, seed
                 losses.clear()
             if run.is_over:
                 break
-        if run.spent - saved > 180 or run.is_over:
+        is_over = run.is_over
+        if run.spent - saved > 180 or is_over:
             saved = run.spent
             run.save({"encoder": encoder}, optimizer)
             pool.refresh()

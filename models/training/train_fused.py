@@ -215,12 +215,13 @@ def train(args: argparse.Namespace) -> None:
             words, extra, right = (float(v) for v in sums / count)
             run.log(words=words, beside=extra, right=right, rate=run.rate)
             sums, count = np.zeros(3), 0
-        if run.spent - saved > 180 or run.is_over:
+        is_over = run.is_over
+        if run.spent - saved > 180 or is_over:
             saved = run.spent
             run.save(parts, optimizer)
             if stories.questioner.pool is not None:
                 stories.questioner.pool.refresh()
-        if run.is_over:
+        if is_over:
             break
 
 

@@ -153,8 +153,8 @@ def train(args: argparse.Namespace) -> None:
     pictures = Pictures(args.scenes, "train")
     pictures.refresh()
     rng = np.random.default_rng(args.seed + run.step)
-    total, saved = 0.0, run.spent
-    while not run.is_over:
+    total, saved, is_over = 0.0, run.spent, run.is_over
+    while not is_over:
         rows = [int(rng.integers(len(pictures.images))) for _ in range(int(args.batch))]
         images = tensor_of(np.stack([pictures.images[i] for i in rows]))
         with torch.autocast("cpu", torch.bfloat16):
@@ -167,7 +167,8 @@ def train(args: argparse.Namespace) -> None:
         if run.step % 50 == 0:
             run.log(loss=total / 50, rate=run.rate)
             total = 0.0
-        if run.spent - saved > 120 or run.is_over:
+        is_over = run.is_over
+        if run.spent - saved > 120 or is_over:
             saved = run.spent
             run.save(parts, optimizer)
 
